@@ -3,6 +3,7 @@ package customresource
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,8 @@ type Request struct {
 
 	// Log carries the attributes that tell this request from others.
 	Log *slog.Logger
+
+	secrets *strings.Replacer
 
 	mu       sync.Mutex
 	reported string

@@ -94,7 +94,7 @@ func run(ctx context.Context, h Handler, r *Request) (o outcome) {
 // first stack in its further lines.
 func (r *Request) panicked(ctx context.Context, p any) error {
 	text := fmt.Sprint(p)
-	r.Log.ErrorContext(ctx, "panic", "panic", r.redact(text), "call_stack", r.redact(string(debug.Stack())))
+	r.Log.ErrorContext(ctx, "panic", "panic", r.secrets.Replace(text), "call_stack", string(debug.Stack()))
 	first, _, _ := strings.Cut(text, "\n")
 	return fmt.Errorf("internal error: panic: %s", first)
 }
