@@ -31,6 +31,8 @@ type State struct {
 // A Role is an IAM role.
 type Role struct {
 	Account, Name string
+	// ID is given to the role when it is made.
+	ID string
 	// Path begins and ends with a slash.
 	Path string
 	// Trust is the trust policy, as JSON.
@@ -45,6 +47,7 @@ type Role struct {
 	Tags map[string]string
 	// InstanceProfiles that hold the role keep it from being deleted.
 	InstanceProfiles []string
+	Description      string
 	Created          time.Time
 }
 

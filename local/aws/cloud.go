@@ -1,0 +1,150 @@
+package aws
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options says how slow the cloud is. The zero Options are a cloud that is
+// immediate and consistent.
+type Options struct {
+	// Propagation is how long authorization and AssumeRole go on with a role as
+	// it was before a change that came over HTTP. IAM is eventually consistent:
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+	Propagation time.Duration
+	// ReadLag is the same for IAM's own reads.
+	ReadLag time.Duration
+	// Latency is the time that every call takes at least.
+	Latency time.Duration
+	// IAMRate is how many IAM calls are served a second, a second's worth of
+	// them at once; the others are throttled. 0 is no limit.
+	IAMRate float64
+}
+
+// A Cloud is one running AWS, of all accounts and regions.
+type Cloud struct {
+	options  Options
+	listener net.Listener
+	server   *http.Server
+	closed   chan struct{}
+
+	mu       sync.Mutex // guards all below
+	state    *State
+	past     map[string][]pastRole
+	sessions map[string]*session
+	services map[string]Handler
+	calls    []*Call
+	faults   []*Fault
+	serial   int
+	tokens   float64
+	refilled time.Time
+}
+
+// Start starts a cloud on a free port of the loopback address. It has no
+// account's things in it but the managed policies that AWS and the user that
+// Bitmovin keep. Like httptest, it panics if there is no port to be had.
+func Start(o Options) *Cloud {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(fmt.Sprintf("listen on loopback: %v", err))
+	}
+	c := &Cloud{
+		options: o, listener: listener, closed: make(chan struct{}),
+		state: seed(), past: map[string][]pastRole{}, sessions: map[string]*session{},
+		services: map[string]Handler{}, tokens: max(o.IAMRate, 1), refilled: time.Now(),
+	}
+	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
+	go c.server.Serve(listener) //nolint:errcheck // returns ErrServerClosed
+	return c
+}
+
+// URL is the endpoint of every service, for AWS_ENDPOINT_URL.
+func (c *Cloud) URL() string { return "http://" + c.listener.Addr().String() }
+
+// Close ends the cloud and every call that hangs in it.
+func (c *Cloud) Close() {
+	close(c.closed)
+	c.server.Close()
+}
+
+// View calls f with the state under the cloud's lock. What f keeps of it may
+// change once it has returned.
+func (c *Cloud) View(f func(*State)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(c.state)
+}
+
+// Edit lets f change the state under the cloud's lock, as an administrator's
+// hand would; f may not call the cloud. What it changes is effective at once.
+func (c *Cloud) Edit(f func(*State)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := make(map[string]*Role, len(c.state.Roles))
+	for key, role := range c.state.Roles {
+		before[key] = role.clone()
+	}
+	f(c.state)
+	for key, role := range c.state.Roles {
+		if role.ID == "" {
+			role.ID = c.id("AROA")
+		}
+		if !reflect.DeepEqual(before[key], role) {
+			delete(c.past, key)
+		}
+		delete(before, key)
+	}
+	for key := range before {
+		delete(c.past, key)
+	}
+}
+
+// id returns a new id with the prefix that AWS gives to such things.
+func (c *Cloud) id(prefix string) string {
+	c.serial++
+	return fmt.Sprintf("%s%016d", prefix, c.serial)
+}
+
+// A pastRole is a role as it was until a moment; nil if it did not exist.
+type pastRole struct {
+	until time.Time
+	role  *Role
+}
+
+// role returns the role of that key as it was lag ago, or nil.
+func (c *Cloud) role(key string, lag time.Duration) *Role {
+	then := time.Now().Add(-lag)
+	for _, p := range c.past[key] {
+		if p.until.After(then) {
+			return p.role
+		}
+	}
+	return c.state.Roles[key]
+}
+
+// remember keeps what a role was before a change that came over HTTP.
+func (c *Cloud) remember(key string, before *Role) {
+	if reflect.DeepEqual(before, c.state.Roles[key].clone()) {
+		return
+	}
+	now := time.Now()
+	old := now.Add(-max(c.options.Propagation, c.options.ReadLag))
+	kept := slices.DeleteFunc(c.past[key], func(p pastRole) bool { return p.until.Before(old) })
+	c.past[key] = append(kept, pastRole{until: now, role: before})
+}
+
+func (r *Role) clone() *Role {
+	if r == nil {
+		return nil
+	}
+	role := *r
+	role.Inline, role.Tags = maps.Clone(r.Inline), maps.Clone(r.Tags)
+	role.Attached, role.InstanceProfiles = slices.Clone(r.Attached), slices.Clone(r.InstanceProfiles)
+	return &role
+}

@@ -1,0 +1,314 @@
+package aws
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An iamOperation is one on a role, authorized as the action of its name.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+type iamOperation struct {
+	// params are the parameters that are known beside RoleName.
+	params string
+	// read marks an operation that lags by [Options.ReadLag].
+	read bool
+	run  func(c *Cloud, k *call, role *Role) (any, error)
+}
+
+func iamOperations() map[string]iamOperation {
+	return map[string]iamOperation{
+		"GetRole":                       {"", true, (*Cloud).getRole},
+		"CreateRole":                    {"Path AssumeRolePolicyDocument Description PermissionsBoundary Tags", false, (*Cloud).createRole},
+		"DeleteRole":                    {"", false, (*Cloud).deleteRole},
+		"UpdateAssumeRolePolicy":        {"PolicyDocument", false, (*Cloud).updateTrust},
+		"TagRole":                       {"Tags", false, (*Cloud).tagRole},
+		"UntagRole":                     {"TagKeys", false, (*Cloud).untagRole},
+		"ListRoleTags":                  {"Marker MaxItems", true, (*Cloud).listRoleTags},
+		"PutRolePolicy":                 {"PolicyName PolicyDocument", false, (*Cloud).putRolePolicy},
+		"GetRolePolicy":                 {"PolicyName", true, (*Cloud).getRolePolicy},
+		"DeleteRolePolicy":              {"PolicyName", false, (*Cloud).deleteRolePolicy},
+		"ListRolePolicies":              {"Marker MaxItems", true, (*Cloud).listRolePolicies},
+		"AttachRolePolicy":              {"PolicyArn", false, (*Cloud).attachRolePolicy},
+		"DetachRolePolicy":              {"PolicyArn", false, (*Cloud).detachRolePolicy},
+		"ListAttachedRolePolicies":      {"Marker MaxItems", true, (*Cloud).listAttachedRolePolicies},
+		"ListInstanceProfilesForRole":   {"Marker MaxItems", true, (*Cloud).listInstanceProfiles},
+		"PutRolePermissionsBoundary":    {"PermissionsBoundary", false, (*Cloud).putBoundary},
+		"DeleteRolePermissionsBoundary": {"", false, (*Cloud).deleteBoundary},
+	}
+}
+
+func (c *Cloud) iam(k *call) (*reply, error) {
+	op, ok := iamOperations()[k.op()]
+	if !ok {
+		return nil, NotImplemented("%s", k.Op)
+	}
+	if err := k.known("RoleName " + op.params); err != nil {
+		return nil, err
+	}
+	if err := k.matches("RoleName", roleName); err != nil {
+		return nil, err
+	}
+	k.Resource = c.roleARN(k)
+	key := RoleKey(k.account, k.Params.Get("RoleName"))
+	if err := c.allow(k, request{Action: k.Op, Resource: k.Resource, Context: k.iamContext(c.state.Roles[key])}); err != nil {
+		return nil, err
+	}
+	role := c.state.Roles[key]
+	if op.read {
+		role = c.role(key, c.options.ReadLag)
+	}
+	if role == nil && k.op() != "CreateRole" {
+		return nil, fail(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", k.Params.Get("RoleName"))
+	}
+	before := c.state.Roles[key].clone()
+	answer, err := k.queryReply(op.run(c, k, role))
+	c.remember(key, before)
+	return answer, err
+}
+
+// roleARN returns what a call is authorized on: the role's own ARN, and for one
+// that does not exist the ARN that it would have.
+func (c *Cloud) roleARN(k *call) string {
+	name := k.Params.Get("RoleName")
+	role := c.state.Roles[RoleKey(k.account, name)]
+	if role == nil || k.op() == "CreateRole" {
+		role = &Role{Account: k.account, Path: k.path(), Name: name}
+	}
+	return role.ARN()
+}
+
+func (k *call) path() string {
+	if path := k.Params.Get("Path"); path != "" {
+		return path
+	}
+	return "/"
+}
+
+// iamContext gathers IAM's own condition keys.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+func (k *call) iamContext(role *Role) map[string][]string {
+	context := map[string][]string{}
+	set := func(key, value string) {
+		if value != "" {
+			context[key] = []string{value}
+		}
+	}
+	if role != nil && k.op() != "CreateRole" {
+		for tag, value := range role.Tags {
+			context["aws:ResourceTag/"+tag], context["iam:ResourceTag/"+tag] = []string{value}, []string{value}
+		}
+		if !strings.HasSuffix(k.op(), "tagRole") && !strings.HasSuffix(k.op(), "TagRole") {
+			set("iam:PermissionsBoundary", role.Boundary)
+		}
+	}
+	// The boundary that a call sets is the one that counts.
+	set("iam:PermissionsBoundary", k.Params.Get("PermissionsBoundary"))
+	set("iam:PolicyARN", k.Params.Get("PolicyArn"))
+	keys := slices.Concat(k.list("Tags", "Key"), k.list("TagKeys", ""))
+	if len(keys) > 0 {
+		context["aws:TagKeys"] = keys
+	}
+	for i, value := range k.list("Tags", "Value") {
+		context["aws:RequestTag/"+keys[i]] = []string{value}
+	}
+	return context
+}
+
+func (c *Cloud) createRole(k *call, role *Role) (any, error) {
+	tags, err := k.tags(nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(tags) > 0 {
+		// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html
+		if err := c.allow(k, request{Action: "iam:TagRole", Resource: k.Resource, Context: k.iamContext(nil)}); err != nil {
+			return nil, err
+		}
+	}
+	if err := k.matches("Path", rolePath); k.Params.Has("Path") && err != nil {
+		return nil, err
+	}
+	if role != nil {
+		return nil, fail(http.StatusConflict, "EntityAlreadyExists", "Role with name %s already exists.", k.Params.Get("RoleName"))
+	}
+	trust := k.Params.Get("AssumeRolePolicyDocument")
+	if err := c.checkTrust(trust); err != nil {
+		return nil, err
+	}
+	if err := c.checkBoundary(k); k.Params.Has("PermissionsBoundary") && err != nil {
+		return nil, err
+	}
+	role = &Role{
+		Account: k.account, Name: k.Params.Get("RoleName"), ID: c.id("AROA"), Path: k.path(), Trust: trust,
+		Inline: map[string]string{}, Boundary: k.Params.Get("PermissionsBoundary"), Tags: tags,
+		Description: k.Params.Get("Description"), Created: time.Now(),
+	}
+	c.state.Roles[RoleKey(role.Account, role.Name)] = role
+	return describeRole(role), nil
+}
+
+func (c *Cloud) getRole(_ *call, role *Role) (any, error) { return describeRole(role), nil }
+
+// deleteRole follows https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
+func (c *Cloud) deleteRole(_ *call, role *Role) (any, error) {
+	conflict := ""
+	switch {
+	case len(role.InstanceProfiles) > 0:
+		conflict = "remove roles from instance profile"
+	case len(role.Attached) > 0:
+		conflict = "detach all policies"
+	case len(role.Inline) > 0:
+		conflict = "delete policies"
+	default:
+		delete(c.state.Roles, RoleKey(role.Account, role.Name))
+		return nil, nil
+	}
+	return nil, fail(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must %s first.", conflict)
+}
+
+func (c *Cloud) updateTrust(k *call, role *Role) (any, error) {
+	trust := k.Params.Get("PolicyDocument")
+	if err := c.checkTrust(trust); err != nil {
+		return nil, err
+	}
+	role.Trust = trust
+	return nil, nil
+}
+
+func (c *Cloud) tagRole(k *call, role *Role) (any, error) {
+	tags, err := k.tags(role.Tags)
+	if err == nil {
+		role.Tags = tags
+	}
+	return nil, err
+}
+
+func (c *Cloud) untagRole(k *call, role *Role) (any, error) {
+	for _, key := range k.list("TagKeys", "") {
+		maps.DeleteFunc(role.Tags, func(tag, _ string) bool { return strings.EqualFold(tag, key) })
+	}
+	return nil, nil
+}
+
+func (c *Cloud) putBoundary(k *call, role *Role) (any, error) {
+	if err := c.checkBoundary(k); err != nil {
+		return nil, err
+	}
+	role.Boundary = k.Params.Get("PermissionsBoundary")
+	return nil, nil
+}
+
+func (c *Cloud) deleteBoundary(_ *call, role *Role) (any, error) {
+	role.Boundary = ""
+	return nil, nil
+}
+
+func (c *Cloud) putRolePolicy(k *call, role *Role) (any, error) {
+	name, text := k.Params.Get("PolicyName"), k.Params.Get("PolicyDocument")
+	if err := k.matches("PolicyName", policyName); err != nil {
+		return nil, err
+	}
+	if err := malformed(c.state.Check(LayerIdentity, text)); err != nil {
+		return nil, err
+	}
+	size := dense(text)
+	for other, document := range role.Inline {
+		if other != name {
+			size += dense(document)
+		}
+	}
+	if size > inlineQuota {
+		return nil, fail(http.StatusConflict, "LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", inlineQuota, role.Name)
+	}
+	if role.Inline == nil {
+		role.Inline = map[string]string{}
+	}
+	role.Inline[name] = text
+	return nil, nil
+}
+
+func (c *Cloud) getRolePolicy(k *call, role *Role) (any, error) {
+	name := k.Params.Get("PolicyName")
+	text, ok := role.Inline[name]
+	if !ok {
+		return nil, fail(http.StatusNotFound, "NoSuchEntity", "The role policy with name %s cannot be found.", name)
+	}
+	return struct{ RoleName, PolicyName, PolicyDocument string }{role.Name, name, encode(text)}, nil
+}
+
+func (c *Cloud) deleteRolePolicy(k *call, role *Role) (any, error) {
+	_, err := c.getRolePolicy(k, role)
+	if err == nil {
+		delete(role.Inline, k.Params.Get("PolicyName"))
+	}
+	return nil, err
+}
+
+func (c *Cloud) attachRolePolicy(k *call, role *Role) (any, error) {
+	arn := k.Params.Get("PolicyArn")
+	if err := c.attachable(k, arn, "Policy"); err != nil {
+		return nil, err
+	}
+	if slices.Contains(role.Attached, arn) {
+		return nil, nil
+	}
+	if len(role.Attached) >= attachedQuota {
+		return nil, fail(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for PoliciesPerRole: %d", attachedQuota)
+	}
+	role.Attached = append(role.Attached, arn)
+	return nil, nil
+}
+
+func (c *Cloud) detachRolePolicy(k *call, role *Role) (any, error) {
+	i := slices.Index(role.Attached, k.Params.Get("PolicyArn"))
+	if i < 0 {
+		return nil, fail(http.StatusNotFound, "NoSuchEntity", "Policy %s was not found.", k.Params.Get("PolicyArn"))
+	}
+	role.Attached = slices.Delete(role.Attached, i, i+1)
+	return nil, nil
+}
+
+func (c *Cloud) listRolePolicies(k *call, role *Role) (any, error) {
+	names, more := k.page(slices.Collect(maps.Keys(role.Inline)))
+	return struct {
+		page
+		PolicyNames []string `xml:"PolicyNames>member"`
+	}{more, names}, nil
+}
+
+func (c *Cloud) listAttachedRolePolicies(k *call, role *Role) (any, error) {
+	type attached struct{ PolicyName, PolicyArn string }
+	arns, more := k.page(role.Attached)
+	list := make([]attached, len(arns))
+	for i, arn := range arns {
+		list[i] = attached{baseName(arn), arn}
+	}
+	return struct {
+		page
+		AttachedPolicies []attached `xml:"AttachedPolicies>member"`
+	}{more, list}, nil
+}
+
+func (c *Cloud) listInstanceProfiles(k *call, role *Role) (any, error) {
+	type profile struct{ InstanceProfileName, Path, Arn string }
+	names, more := k.page(role.InstanceProfiles)
+	list := make([]profile, len(names))
+	for i, name := range names {
+		list[i] = profile{name, "/", "arn:aws:iam::" + role.Account + ":instance-profile/" + name}
+	}
+	return struct {
+		page
+		InstanceProfiles []profile `xml:"InstanceProfiles>member"`
+	}{more, list}, nil
+}
+
+func (c *Cloud) listRoleTags(k *call, role *Role) (any, error) {
+	keys, more := k.page(slices.Collect(maps.Keys(role.Tags)))
+	return struct {
+		page
+		Tags []tag `xml:"Tags>member"`
+	}{more, describeTags(keys, role.Tags)}, nil
+}

@@ -1,0 +1,230 @@
+package aws
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Call is a call as the cloud saw it.
+type Call struct {
+	// Service as the signature names it, and the operation with it:
+	// "iam:CreateRole", "s3:HeadBucket".
+	Service, Op string
+	// Caller is the ARN of the user or session, or empty if it is not known.
+	Caller string
+	// Resource is the ARN of what is called for, as far as the request names it.
+	Resource string
+	Region   string
+	// Params are the form's values, or for S3 those of the query and of the
+	// x-amz headers in lower case; without the session token.
+	Params url.Values
+	// Actions that were authorized, or the last of them denied.
+	Actions    []string
+	Start, End time.Time
+	// Status is 0 while the call lasts, and for ever if it got no answer.
+	Status int
+	// Code of the error, or empty.
+	Code string
+}
+
+// Calls returns all calls so far in the order of their start.
+func (c *Cloud) Calls() []Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := make([]Call, len(c.calls))
+	for i, call := range c.calls {
+		calls[i] = call.copy()
+	}
+	return calls
+}
+
+func (k *Call) copy() Call {
+	call := *k
+	call.Params, call.Actions = maps.Clone(k.Params), slices.Clone(k.Actions)
+	return call
+}
+
+// An Error is what a service answers instead of a result.
+type Error struct {
+	Status        int
+	Code, Message string
+	header        http.Header
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+func fail(status int, code, format string, args ...any) *Error {
+	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// NotImplemented is the loud answer to what the desk does not know.
+func NotImplemented(format string, args ...any) *Error {
+	return fail(http.StatusNotImplemented, "NotImplemented", "local/aws does not know "+format, args...)
+}
+
+// A call is a call under way.
+type call struct {
+	*Call
+	http    *http.Request
+	body    []byte
+	account string
+	caller  principal
+	// err is what is wrong with the caller's credentials.
+	err error
+}
+
+// A reply is what goes back over the wire.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// ServeHTTP serves one call of any service.
+func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	k := c.begin(r, body)
+	status, code := 0, ""
+	defer func() { c.end(k, status, code) }()
+	c.wait(r, c.options.Latency)
+	answer, err := c.answer(k)
+	if err != nil {
+		e := asError(err)
+		code, answer = e.Code, e.reply(k)
+	}
+	maps.Copy(w.Header(), answer.header)
+	w.Header().Set("X-Amzn-Requestid", fmt.Sprintf("%p", k))
+	status = answer.status
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(answer.body) //nolint:errcheck // the client is gone
+	}
+}
+
+// begin names the caller and the operation, and records the call.
+func (c *Cloud) begin(r *http.Request, body []byte) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := &call{Call: &Call{Start: time.Now()}, http: r, body: body}
+	c.calls = append(c.calls, k.Call)
+	c.identify(k)
+	switch {
+	case k.Service == "s3":
+		k.nameS3()
+	case r.Header.Get("X-Amz-Target") != "":
+		k.Op = k.Service + ":" + r.Header.Get("X-Amz-Target")
+	default:
+		k.nameQuery(c)
+	}
+	return k
+}
+
+func (c *Cloud) end(k *call, status int, code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.End, k.Status, k.Code = time.Now(), status, code
+}
+
+// answer runs the call with the faults before and after its effect.
+func (c *Cloud) answer(k *call) (*reply, error) {
+	if err := c.spoil(k, false, nil); err != nil {
+		return nil, err
+	}
+	answer, err := c.run(k)
+	if spoilt := c.spoil(k, true, err); spoilt != nil {
+		return nil, spoilt
+	}
+	return answer, err
+}
+
+func (c *Cloud) spoil(k *call, after bool, err error) error {
+	c.mu.Lock()
+	seen := k.copy()
+	c.mu.Unlock()
+	if after {
+		seen.Status = http.StatusOK
+	}
+	if err != nil {
+		e := asError(err)
+		seen.Status, seen.Code = e.Status, e.Code
+	}
+	if f := c.fault(seen, after); f != nil {
+		return c.strike(f, k.http)
+	}
+	return nil
+}
+
+// run does the work of one call.
+func (c *Cloud) run(k *call) (*reply, error) {
+	c.mu.Lock()
+	if h := c.services[k.Service]; h != nil && k.err == nil {
+		c.mu.Unlock()
+		return c.serve(k, h)
+	}
+	defer c.mu.Unlock()
+	if k.Service == "iam" && !c.take() {
+		return nil, fail(http.StatusBadRequest, "Throttling", "Rate exceeded")
+	}
+	if k.err != nil {
+		return nil, k.err
+	}
+	switch k.Service {
+	case "iam":
+		return c.iam(k)
+	case "sts":
+		return c.sts(k)
+	case "s3":
+		return c.s3(k)
+	}
+	return nil, NotImplemented("%s", k.Op)
+}
+
+// take takes a token from the bucket of IAM calls.
+func (c *Cloud) take() bool {
+	if c.options.IAMRate == 0 {
+		return true
+	}
+	now := time.Now()
+	grown := c.tokens + c.options.IAMRate*now.Sub(c.refilled).Seconds()
+	c.tokens, c.refilled = min(grown, max(c.options.IAMRate, 1)), now
+	if c.tokens < 1 {
+		return false
+	}
+	c.tokens--
+	return true
+}
+
+// wait waits for d, for the client to go or for the cloud to close.
+func (c *Cloud) wait(r *http.Request, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	case <-c.closed:
+	}
+}
+
+// scope reads access key, region and service from a Signature Version 4 header.
+// The signature itself is not checked: this is a desk.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+func scope(header string) (key, region, service string) {
+	_, credential, _ := strings.Cut(header, "Credential=")
+	credential, _, _ = strings.Cut(credential, ",")
+	if parts := strings.Split(credential, "/"); len(parts) == 5 {
+		return parts[0], parts[2], parts[3]
+	}
+	return "", "", ""
+}
