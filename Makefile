@@ -6,10 +6,10 @@ GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags='-
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 EVENT ?= events/create.json
-ENV ?= default
+CONFIG_ENV ?= default
 
 .PHONY: help
-help: ## List the targets
+help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[[:alpha:]-]+:.*## / { printf "  %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
@@ -25,20 +25,14 @@ test: ## Run the tests with the race detector
 	go test -race ./...
 
 .PHONY: check
-check: check-go check-template ## Check formatting, code and template
-
-.PHONY: check-go
-check-go: ## Run gofmt, go vet and golangci-lint
-	@unformatted=$$(gofmt -s -l .); test -z "$$unformatted" || \
-		{ echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; }
+check: ## Check format, code and template (needs cfn-lint)
+	@unformatted=$$(gofmt -s -l .) && test -z "$$unformatted" || \
+		{ echo "not formatted; run make fmt: $$unformatted"; exit 1; }
 	go vet ./...
 	$(GOLANGCI_LINT) run
-
-.PHONY: check-template
-check-template: ## Run cfn-lint on the template, as written and as its transform makes it
 	@command -v cfn-lint >/dev/null || { echo "make check needs cfn-lint: pip install cfn-lint"; exit 1; }
-	@mkdir -p build
 	cfn-lint template.yaml
+	@mkdir -p build
 	python3 scripts/translate.py template.yaml > build/template.json
 	cfn-lint build/template.json
 
@@ -51,13 +45,13 @@ demo: ## Create, break, repair and delete the stack on an AWS on the desk
 	@go run ./local demo
 
 .PHONY: invoke
-invoke: ## Send EVENT (events/create.json) to the function on an AWS on the desk
+invoke: ## Send EVENT (default events/create.json) to the function on an AWS on the desk
 	@go run ./local invoke $(EVENT)
 
 .PHONY: deploy
-deploy: ## Deploy with SAM: BUCKET=name for one bucket, ENV=provider for the provider alone
+deploy: ## Deploy with SAM: BUCKET=name for one bucket, CONFIG_ENV=provider for the provider alone
 	sam build
-	sam deploy --config-env $(ENV) $(if $(BUCKET),--parameter-overrides BucketName=$(BUCKET))
+	sam deploy --config-env $(CONFIG_ENV) $(if $(BUCKET),--parameter-overrides BucketName=$(BUCKET))
 
 .PHONY: clean
 clean: ## Remove what was built
