@@ -26,11 +26,11 @@ test: ## Run the tests with the race detector
 
 .PHONY: check
 check: ## Check format, code and template (needs cfn-lint)
+	@command -v cfn-lint >/dev/null || { echo "make check needs cfn-lint: pip install cfn-lint"; exit 1; }
 	@unformatted=$$(gofmt -s -l .) && test -z "$$unformatted" || \
 		{ echo "not formatted; run make fmt: $$unformatted"; exit 1; }
 	go vet ./...
 	$(GOLANGCI_LINT) run
-	@command -v cfn-lint >/dev/null || { echo "make check needs cfn-lint: pip install cfn-lint"; exit 1; }
 	cfn-lint template.yaml
 	@mkdir -p build
 	python3 scripts/translate.py template.yaml > build/template.json
