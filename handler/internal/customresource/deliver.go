@@ -90,12 +90,10 @@ func withoutURL(err error) error {
 
 // sleep reports whether it slept for d before ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
-		return true
 	case <-ctx.Done():
 		return false
+	case <-time.After(d):
+		return true
 	}
 }

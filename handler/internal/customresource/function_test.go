@@ -60,8 +60,9 @@ type bench struct {
 	*Function
 	logged *bytes.Buffer
 
-	mu   sync.Mutex
-	puts []put
+	serving sync.WaitGroup
+	mu      sync.Mutex
+	puts    []put
 	// answer is how the bucket answers the n-th PUT; nil answers 200.
 	answer func(n int, w http.ResponseWriter, r *http.Request)
 }
@@ -74,11 +75,13 @@ func newBench(t *testing.T, h Handler) *bench {
 	b.client.Transport.(*http.Transport).DialContext = conns.dial
 	server := &http.Server{Handler: b}
 	go server.Serve(conns)
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() { server.Close(); b.serving.Wait() })
 	return b
 }
 
 func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.serving.Add(1)
+	defer b.serving.Done()
 	body, _ := io.ReadAll(r.Body)
 	b.mu.Lock()
 	b.puts = append(b.puts, put{r.RequestURI, r.Header, r.ContentLength, string(body)})
