@@ -149,11 +149,9 @@ func asError(err error) *Error {
 
 // xmlError is an error of S3; the query protocol wraps it.
 type xmlError struct {
-	XMLName   xml.Name `xml:"Error"`
-	Type      string   `xml:",omitempty"`
-	Code      string
-	Message   string
-	RequestID string `xml:"RequestId"`
+	XMLName       xml.Name `xml:"Error"`
+	Type          string   `xml:",omitempty"`
+	Code, Message string
 }
 
 // reply renders an error as the called service does.

@@ -71,8 +71,11 @@ func NotImplemented(format string, args ...any) *Error {
 // A call is a call under way.
 type call struct {
 	*Call
-	http    *http.Request
-	body    []byte
+	id   string
+	http *http.Request
+	body []byte
+	// route finds the operation of S3.
+	route   string
 	account string
 	caller  principal
 	// err is what is wrong with the caller's credentials.
@@ -102,7 +105,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		code, answer = e.Code, e.reply(k)
 	}
 	maps.Copy(w.Header(), answer.header)
-	w.Header().Set("X-Amzn-Requestid", fmt.Sprintf("%p", k))
+	w.Header().Set("X-Amz-Request-Id", k.id)
 	status = answer.status
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
@@ -114,7 +117,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *Cloud) begin(r *http.Request, body []byte) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := &call{Call: &Call{Start: time.Now()}, http: r, body: body}
+	k := &call{Call: &Call{Start: time.Now()}, id: c.id("request"), http: r, body: body}
 	c.calls = append(c.calls, k.Call)
 	c.identify(k)
 	switch {
