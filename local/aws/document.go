@@ -206,7 +206,7 @@ var validPrincipal = map[string]*regexp.Regexp{
 var rootARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):root$`)
 
 func parsePrincipals(raw json.RawMessage) (*principals, error) {
-	if string(raw) == `"*"` {
+	if t, err := text(raw); err == nil && t == "*" {
 		return &principals{all: true}, nil
 	}
 	kinds, err := members(raw)
