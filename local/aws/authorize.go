@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -66,10 +65,9 @@ func (c *Cloud) guardrails(k *call, r request) ([]*document, error) {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 func (c *Cloud) global(k *call, own map[string][]string) map[string][]string {
 	host, _, _ := net.SplitHostPort(k.http.RemoteAddr)
-	now := time.Now()
+
 	all := map[string][]string{
-		"aws:currenttime":     {now.UTC().Format(time.RFC3339)},
-		"aws:epochtime":       {strconv.FormatInt(now.Unix(), 10)},
+		"aws:currenttime":     {time.Now().UTC().Format(time.RFC3339)},
 		"aws:requestedregion": {k.Region},
 		// The desk has no TLS; the caller that it stands for has.
 		"aws:securetransport": {"true"},

@@ -57,6 +57,7 @@ func (c *Cloud) useKey(k *call, b *Bucket, key *Key, actions ...string) error {
 		r := request{
 			Action: action, Resource: key.ARN, ResourceAccount: account, ResourcePolicy: policy,
 			Context: map[string][]string{
+				"aws:ViaAWSService":                {"true"},
 				"kms:ViaService":                   {"s3." + b.Region + ".amazonaws.com"},
 				"kms:EncryptionContext:aws:s3:arn": {k.Resource},
 				"kms:EncryptionContextKeys":        {"aws:s3:arn"},

@@ -9,7 +9,7 @@ import (
 
 var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]{2,1224}$`)
+	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 )
 
 func (c *Cloud) sts(k *call) (*reply, error) {
@@ -84,7 +84,7 @@ func (k *call) sessionDuration() (time.Duration, error) {
 	if name := k.Params.Get("RoleSessionName"); !sessionName.MatchString(name) {
 		return 0, invalid("roleSessionName", name, `Member must satisfy regular expression pattern: [\w+=,.@-]*`)
 	}
-	if id := k.Params.Get("ExternalId"); k.Params.Has("ExternalId") && !externalID.MatchString(id) {
+	if id := k.Params.Get("ExternalId"); k.Params.Has("ExternalId") && (!externalID.MatchString(id) || len(id) > 1224) {
 		return 0, invalid("externalId", id, `Member must satisfy regular expression pattern: [\w+=,.@:\/-]*`)
 	}
 	return time.Duration(seconds) * time.Second, nil
