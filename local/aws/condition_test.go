@@ -18,6 +18,7 @@ func TestCondition(t *testing.T) {
 		"aws:tagkeys":           {"team", "cost"},
 		"aws:requesttag/team":   {"a*"},
 		"kms:resourcealiases":   {},
+		"s3:delimiter":          {""},
 		"s3:max-keys":           {"10"},
 		"s3:prefix":             {"home/"},
 		"sts:externalid":        {"Abc"},
@@ -46,6 +47,7 @@ func TestCondition(t *testing.T) {
 		{"variable", one, `{"StringEquals":{"sts:ExternalId":"${sts:ExternalId}"}}`, true},
 		{"variable's wildcard is text", one, `{"StringLike":{"sts:ExternalId":"${aws:RequestTag/team}"}}`, false},
 		{"absent variable, negated", one, `{"StringNotEquals":{"sts:ExternalId":"${aws:SourceVpce}"}}`, true},
+		{"absent variable is not empty", one, `{"StringEquals":{"s3:delimiter":"${aws:SourceVpce}"}}`, false},
 		{"escape", one, `{"StringLike":{"aws:RequestTag/team":"a${*}"}}`, true},
 
 		{"ARN", one, `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/*/writer"}}`, true},
@@ -147,12 +149,26 @@ func TestContext(t *testing.T) {
 	}
 }
 
+// TestVariablesNeedTheNewVersion follows
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
 func TestVariablesNeedTheNewVersion(t *testing.T) {
 	t.Parallel()
-	ctx := keyContext{"sts:externalid": {"${sts:ExternalId}"}}
-	c := condition{operator: "StringEquals", key: "sts:externalid", values: []string{"${sts:ExternalId}"}}
-	if ok, err := c.holds(ctx, false); !ok || err != nil {
-		t.Errorf("an old policy's text: got %v, %v, want it to be taken as it stands", ok, err)
+	for version, want := range map[string]string{
+		`"Version":"2012-10-17",`: "arn:aws:s3:::bucket/ann",
+		`"Version":"2008-10-17",`: "arn:aws:s3:::bucket/${aws:username}",
+		``:                        "arn:aws:s3:::bucket/${aws:username}",
+	} {
+		d, err := parseDocument(LayerIdentity, `{`+version+`"Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::bucket/${aws:username}"}}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decide(request{
+			Action: "s3:PutObject", Resource: want, ResourceAccount: ownAccount,
+			Caller: principal{ARN: userARN, Account: ownAccount, Identity: []*document{d}},
+		})
+		if err != nil || !got.Allowed {
+			t.Errorf("%s of %s: got %+v, %v, want it allowed", want, version, got, err)
+		}
 	}
 }
 

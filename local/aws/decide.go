@@ -307,7 +307,7 @@ func (p *principals) reachOthers(c principal) reach {
 	return theCaller
 }
 
-func (p *principals) names(name string) bool { return name != "" && slices.Contains(p.named, name) }
+func (p *principals) names(name string) bool { return slices.Contains(p.named, name) }
 
 // matchAction compares without case.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html

@@ -20,6 +20,7 @@ const (
 
 	allowAll  = `{"Effect":"Allow","Action":"*","Resource":"*"}`
 	allowRead = `{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}`
+	denyRead  = `{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}`
 	denyPut   = `{"Effect":"Deny","Action":"s3:PutObject","Resource":"*"}`
 
 	guide       = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
@@ -107,9 +108,10 @@ func TestDecide(t *testing.T) {
 	}{
 		{"nothing allows", pageLogic, nil, no(LayerIdentity)},
 		{"identity allows", pageOne, edits{identity(allowAll)}, allowed},
-		{"two identity policies add up", pageOne, edits{identity(allowRead), identity(allowAll)}, allowed},
+		{"two identity policies add up", pageOne, edits{identity(allowRead), identity(allowAll, allowRead), identity(allowRead)}, allowed},
 		{"identity allows another action", pageOne, edits{identity(allowRead)}, no(LayerIdentity)},
 		{"deny beats allow in one policy", pageDeny, edits{identity(allowAll, denyPut)}, never(LayerIdentity)},
+		{"deny wherever it stands", pageDeny, edits{identity(denyPut, allowAll, denyRead), identity(allowAll)}, never(LayerIdentity)},
 		{"deny of another action", pageDeny, edits{identity(allowAll, `{"Effect":"Deny","NotAction":"s3:PutObject","Resource":"*"}`)}, allowed},
 		{"deny in the bucket policy", pageDeny, edits{identity(allowAll), bucket(forWhom("Deny", `"*"`))}, never(LayerResource)},
 		{"identity's deny beats the bucket policy", pageDeny, edits{identity(denyPut), bucket(forWhom("Allow", named(sessionARN)))}, never(LayerIdentity)},
@@ -140,6 +142,9 @@ func TestDecide(t *testing.T) {
 
 		{"deny to others spares account, role and session", pageNotWho, edits{identity(allowAll), bucket(notTo(ownAccount, roleARN, sessionARN))}, allowed},
 		{"deny to others misses the session", pageNotWho, edits{identity(allowAll), bucket(notTo(ownAccount, roleARN))}, never(LayerResource)},
+		{"deny to others misses the account", pageNotWho, edits{identity(allowAll), bucket(notTo(roleARN, sessionARN))}, never(LayerResource)},
+		{"deny to others spares a service", pageNotWho, edits{service, bucket(forWhom("Allow", `"*"`),
+			`{"Effect":"Deny","NotPrincipal":{"Service":"lambda.amazonaws.com"},"Action":"*","Resource":"*"}`)}, allowed},
 		{"deny to others hits whoever has a boundary", pageNotWho, edits{identity(allowAll), boundary(allowAll), bucket(notTo(ownAccount, roleARN, sessionARN))}, never(LayerResource)},
 		{"deny to others hits the anonymous", pageNotWho, edits{anonymous, bucket(forWhom("Allow", `"*"`), notTo(ownAccount))}, never(LayerResource)},
 
@@ -261,6 +266,7 @@ func TestDecideFailsLoudly(t *testing.T) {
 		{name: "unknown variable", statement: forAll(`{"StringEquals":{"aws:PrincipalArn":"${aws:Surprise}"}}`), want: `"aws:surprise" is not known`},
 		{name: "variable of many values", statement: forAll(`{"StringEquals":{"aws:PrincipalArn":"${aws:TagKeys}"}}`), want: "has many values"},
 		{name: "variable not closed", statement: `{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:username"}`, want: "not closed"},
+		{name: "variable where none may be", statement: forAll(`{"NumericEquals":{"s3:max-keys":"${s3:max-keys}"}}`), ctx: map[string][]string{"s3:max-keys": {"10"}}, want: `"${s3:max-keys}"`},
 		{name: "not a number", statement: forAll(`{"NumericEquals":{"s3:max-keys":"ten"}}`), ctx: map[string][]string{"s3:max-keys": {"10"}}, want: `"ten"`},
 		{name: "not a date", statement: forAll(`{"DateLessThan":{"aws:CurrentTime":"soon"}}`), ctx: map[string][]string{"aws:currenttime": {"2026-01-01T00:00:00Z"}}, want: `"soon" is not a date`},
 		{name: "not a boolean", statement: forAll(`{"Bool":{"aws:ViaAWSService":"maybe"}}`), want: `"maybe"`},

@@ -57,16 +57,16 @@ func (g glob) match(t string) bool {
 // reach over a colon. Parts that the pattern leaves out match anything.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 func (g glob) matchARN(arn string) bool {
-	parts := strings.SplitN(arn, ":", 6)
-	for n, part := range parts {
+	for range 5 {
+		part, rest, more := strings.Cut(arn, ":")
 		end := slices.Index(g, symbol{':', false})
-		if end < 0 || n == len(parts)-1 {
+		if end < 0 || !more {
 			return g.match(part)
 		}
 		if !g[:end].match(part) {
 			return false
 		}
-		g = g[end+1:]
+		g, arn = g[end+1:], rest
 	}
-	return false
+	return g.match(arn)
 }
