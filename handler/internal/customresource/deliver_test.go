@@ -104,7 +104,7 @@ func TestDelivery(t *testing.T) {
 				if calls != 1 {
 					t.Errorf("the work ran %d times, want once", calls)
 				}
-				checkPuts(t, b.puts, test.puts)
+				checkPuts(t, b.sent(), test.puts)
 			})
 		})
 	}
@@ -125,6 +125,9 @@ func checkPuts(t *testing.T, puts []put, want int) {
 		}
 		if p.length != int64(len(p.body)) {
 			t.Errorf("try %d has the Content-Length %d, want %d", i, p.length, len(p.body))
+		}
+		if !p.close {
+			t.Errorf("try %d keeps its connection", i)
 		}
 		if p.body != puts[0].body || !strings.Contains(p.body, `"Status":"SUCCESS"`) {
 			t.Errorf("try %d has the body %s, want the first one's, a success", i, p.body)
@@ -151,8 +154,8 @@ func TestDeliveryOfARetry(t *testing.T) {
 		if err := b.invoke(testEvent("Create"), time.Minute); err != nil {
 			t.Errorf("Invoke: %v", err)
 		}
-		if len(b.puts) != 2 || b.puts[0].body != b.puts[1].body {
-			t.Errorf("got %+v, want the same verdict twice", b.puts)
+		if puts := b.sent(); len(puts) != 2 || puts[0].body != puts[1].body {
+			t.Errorf("got %+v, want the same verdict twice", puts)
 		}
 	})
 }
@@ -181,6 +184,40 @@ func TestDeliveryAtTheEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The pauses grow, but not until nothing is tried any more.
+func TestDeliveryKeepsTrying(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(context.Context, *Request) (map[string]any, error) { return nil, nil })
+		b.answer = func(_ int, w http.ResponseWriter, r *http.Request) { status(503)(w, r) }
+		if err := b.invoke(testEvent("Delete"), 5*time.Minute); err == nil {
+			t.Error("got no error for a verdict that was not delivered")
+		}
+		// With full jitter a pause takes 2.5 s on average; without, 5 s.
+		if got := len(b.sent()); got < 90 || got > 200 {
+			t.Errorf("got %d tries in 5 minutes, want about 125", got)
+		}
+	})
+}
+
+// The delivery does not end with the context of the work.
+func TestDeliveryIsNotCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		b := newBench(t, func(ctx context.Context, _ *Request) (map[string]any, error) {
+			cancel()
+			return nil, ctx.Err()
+		})
+		if err := b.invokeIn(ctx, testEvent("Delete")); err != nil {
+			t.Errorf("Invoke: %v", err)
+		}
+		if got := b.verdict(t); got.Status != "FAILED" {
+			t.Errorf("got %s, want FAILED", got.Status)
+		}
+	})
 }
 
 // What a pipe in memory cannot show: a real socket that is reset.

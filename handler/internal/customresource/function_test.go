@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,7 @@ type put struct {
 	uri    string
 	header http.Header
 	length int64
+	close  bool
 	body   string
 }
 
@@ -84,7 +86,7 @@ func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer b.serving.Done()
 	body, _ := io.ReadAll(r.Body)
 	b.mu.Lock()
-	b.puts = append(b.puts, put{r.RequestURI, r.Header, r.ContentLength, string(body)})
+	b.puts = append(b.puts, put{r.RequestURI, r.Header, r.ContentLength, r.Close, string(body)})
 	n := len(b.puts)
 	b.mu.Unlock()
 	if b.answer != nil {
@@ -94,6 +96,13 @@ func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // invoke runs the function as Lambda does, with so much time.
 func (b *bench) invoke(event any, left time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), left)
+	defer cancel()
+	return b.invokeIn(ctx, event)
+}
+
+// invokeIn takes an event as a value or as JSON.
+func (b *bench) invokeIn(ctx context.Context, event any) error {
 	raw, ok := event.(string)
 	if !ok {
 		encoded, err := json.Marshal(event)
@@ -102,22 +111,26 @@ func (b *bench) invoke(event any, left time.Duration) error {
 		}
 		raw = string(encoded)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), left)
-	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{InvokedFunctionArn: testFunction})
 	return b.Invoke(ctx, json.RawMessage(raw))
+}
+
+// sent returns what has arrived.
+func (b *bench) sent() []put {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.puts)
 }
 
 // verdict returns the only verdict that arrived.
 func (b *bench) verdict(t *testing.T) cfn.Response {
 	t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.puts) != 1 {
-		t.Fatalf("got %d verdicts, want 1", len(b.puts))
+	puts := b.sent()
+	if len(puts) != 1 {
+		t.Fatalf("got %d verdicts, want 1", len(puts))
 	}
 	var resp cfn.Response
-	if err := json.Unmarshal([]byte(b.puts[0].body), &resp); err != nil {
+	if err := json.Unmarshal([]byte(puts[0].body), &resp); err != nil {
 		t.Fatalf("the verdict is not JSON: %v", err)
 	}
 	return resp
@@ -208,7 +221,8 @@ func TestInvoke(t *testing.T) {
 		{"another account's delete", with("Delete", func(e *cfn.Event) { e.StackID = strings.Replace(testStack, "111122223333", "444455556666", 1) }), nil, "FAILED", "thing-1", "refused", nil},
 		{"another region's stack", with("Create", func(e *cfn.Event) { e.StackID = strings.Replace(testStack, "eu-west-1", "eu-west-2", 1) }), nil, "FAILED", "Thing-not-created", "refused", nil},
 		{"another partition's stack", with("Create", func(e *cfn.Event) { e.StackID = strings.Replace(testStack, "arn:aws:", "arn:aws-cn:", 1) }), nil, "FAILED", "Thing-not-created", "refused", nil},
-		{"a stack id of another service", with("Create", func(e *cfn.Event) { e.StackID = testFunction }), nil, "FAILED", "Thing-not-created", "is not the ARN of a stack", nil},
+		{"a stack id of another service", with("Create", func(e *cfn.Event) { e.StackID = strings.Replace(testStack, "cloudformation", "iam", 1) }), nil, "FAILED", "Thing-not-created", "is not the ARN of a stack", nil},
+		{"another resource than a stack", with("Create", func(e *cfn.Event) { e.StackID = strings.Replace(testStack, "stack/", "changeSet/", 1) }), nil, "FAILED", "Thing-not-created", "is not the ARN of a stack", nil},
 		{"a stack id that is no ARN", with("Create", func(e *cfn.Event) { e.StackID = "exports" }), nil, "FAILED", "Thing-not-created", "is not the ARN of a stack", nil},
 	}
 	for _, test := range tests {
@@ -249,7 +263,7 @@ func TestInvokeEchoesTheIDs(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := `{"Status":"SUCCESS","RequestId":"c0ffee","LogicalResourceId":"Thing","StackId":"` + testStack + `","PhysicalResourceId":"thing-1"}`
-		if got := b.puts[0].body; got != want {
+		if got := b.sent()[0].body; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	})
@@ -340,6 +354,7 @@ func TestInvokeThatCannotAnswer(t *testing.T) {
 		{"no ResponseURL", to(""), "no ResponseURL"},
 		{"http to elsewhere", to("http://s3.example.com/?" + testQuery), "must be https"},
 		{"http to a name", to("http://localhost/?" + testQuery), "must be https"},
+		{"http to another address", to("http://192.0.2.1/?" + testQuery), "must be https"},
 		{"another scheme", to("ftp://127.0.0.1/?" + testQuery), "must be https"},
 		{"no host", to("https:///?" + testQuery), "must be https"},
 		{"not a URL", to("https://%zz/?" + testQuery), "not a URL"},
@@ -354,8 +369,8 @@ func TestInvokeThatCannotAnswer(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Fatalf("got the error %v, want %q in it", err, test.want)
 				}
-				if len(b.puts) != 0 {
-					t.Errorf("%d verdicts were sent, want none", len(b.puts))
+				if puts := b.sent(); len(puts) != 0 {
+					t.Errorf("%d verdicts were sent, want none", len(puts))
 				}
 				if strings.Contains(err.Error()+b.logged.String(), "0123456789abcdef") {
 					t.Errorf("the signature is told: %v\n%s", err, b.logged)

@@ -78,8 +78,7 @@ func encodeCut(resp cfn.Response, reason, logs string) ([]byte, error) {
 	}
 	// JSON's escapes make it hard to foretell how long a head becomes, but a
 	// longer head never becomes shorter.
-	reason = head(reason, maxResponse)
-	tooLong := sort.Search(len(reason)+1, func(n int) bool {
+	tooLong := sort.Search(min(len(reason), maxResponse)+1, func(n int) bool {
 		resp.Reason = head(reason, n) + "…" + logs
 		attempt, err := encode(resp)
 		if err != nil || len(attempt) > maxResponse {

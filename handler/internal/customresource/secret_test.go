@@ -15,7 +15,7 @@ import (
 func leaks(text string) []string {
 	var told []string
 	for _, secret := range []string{
-		testQuery,
+		testQuery, "X-Amz-Expires=7200",
 		"0123456789abcdef0123456789abcdef",
 		"AKIDEXAMPLE%2F20260101", "AKIDEXAMPLE/20260101",
 		"IQoJb3JpZ2lu%2Fsession%2Btoken", "IQoJb3JpZ2lu/session+token",
@@ -47,6 +47,9 @@ func TestSecrets(t *testing.T) {
 		{"decoded, in an error", func(context.Context, *Request) (map[string]any, error) {
 			return nil, errors.New(decoded)
 		}, status(200)},
+		{"values as they stand in the query, in an error", func(context.Context, *Request) (map[string]any, error) {
+			return nil, errors.New("IQoJb3JpZ2lu%2Fsession%2Btoken AKIDEXAMPLE%2F20260101%2Feu-west-1")
+		}, status(200)},
 		{"the signature alone", func(context.Context, *Request) (map[string]any, error) {
 			return nil, errors.New("got " + values.Get("X-Amz-Signature") + ", want another")
 		}, status(200)},
@@ -77,14 +80,14 @@ func TestSecrets(t *testing.T) {
 					if wrapped := errors.Unwrap(err); wrapped != nil {
 						t.Errorf("the error wraps %v, which may tell", wrapped)
 					}
-					if !strings.Contains(err.Error(), "127.0.0.1/arn%3Aaws") {
-						t.Errorf("the error does not say where the verdict went: %v", err)
+					if text := err.Error(); !strings.Contains(text, "127.0.0.1/arn%3Aaws") || strings.Contains(text, "http://") {
+						t.Errorf("the error does not say once where the verdict went: %v", err)
 					}
 				}
 				if told := leaks(b.logged.String()); told != nil {
 					t.Errorf("the log tells %q:\n%s", told, b.logged)
 				}
-				for _, p := range b.puts {
+				for _, p := range b.sent() {
 					if told := leaks(p.body); told != nil {
 						t.Errorf("the verdict tells %q: %s", told, p.body)
 					}

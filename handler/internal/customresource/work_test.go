@@ -198,6 +198,9 @@ func TestCleanUp(t *testing.T) {
 					ctx, cancel := CleanUp(ctx)
 					defer cancel()
 					start := time.Now()
+					if end, _ := ctx.Deadline(); max(0, end.Sub(start)) != test.want {
+						t.Errorf("the clean-up's deadline is in %v, want %v", end.Sub(start), test.want)
+					}
 					<-ctx.Done()
 					if got := time.Since(start); got != test.want {
 						t.Errorf("the clean-up may take %v, want %v", got, test.want)
@@ -238,23 +241,25 @@ func TestNoContextOutlivesTheVerdict(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var left []context.Context
+				left := make(chan context.Context, 3)
 				release := make(chan struct{})
 				defer close(release)
 				b := newBench(t, func(ctx context.Context, _ *Request) (map[string]any, error) {
 					cleanUp, _ := CleanUp(ctx)
-					left = append(left, ctx, cleanUp)
+					left <- ctx
+					left <- cleanUp
 					if test.hang {
+						time.Sleep(53 * time.Second)
 						late, _ := CleanUp(ctx)
-						left = append(left, late)
+						left <- late
 						<-release
 					}
 					return nil, nil
 				})
 				b.answer = func(int, http.ResponseWriter, *http.Request) {
-					for i, ctx := range left {
-						if ctx.Err() == nil {
-							t.Errorf("context %d is alive when the verdict arrives", i)
+					for range len(left) {
+						if ctx := <-left; ctx.Err() == nil {
+							t.Errorf("%v is alive when the verdict arrives", ctx)
 						}
 					}
 				}
