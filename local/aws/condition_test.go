@@ -18,7 +18,7 @@ func TestCondition(t *testing.T) {
 		"aws:tagkeys":           {"team", "cost"},
 		"aws:requesttag/team":   {"a*"},
 		"kms:resourcealiases":   {},
-		"s3:delimiter":          {""},
+		"s3:versionid":          {""},
 		"s3:max-keys":           {"10"},
 		"s3:prefix":             {"home/"},
 		"sts:externalid":        {"Abc"},
@@ -47,7 +47,7 @@ func TestCondition(t *testing.T) {
 		{"variable", one, `{"StringEquals":{"sts:ExternalId":"${sts:ExternalId}"}}`, true},
 		{"variable's wildcard is text", one, `{"StringLike":{"sts:ExternalId":"${aws:RequestTag/team}"}}`, false},
 		{"absent variable, negated", one, `{"StringNotEquals":{"sts:ExternalId":"${aws:SourceVpce}"}}`, true},
-		{"absent variable is not empty", one, `{"StringEquals":{"s3:delimiter":"${aws:SourceVpce}"}}`, false},
+		{"absent variable is not empty", one, `{"StringEquals":{"s3:versionId":"${aws:SourceVpce}"}}`, false},
 		{"escape", one, `{"StringLike":{"aws:RequestTag/team":"a${*}"}}`, true},
 
 		{"ARN", one, `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/*/writer"}}`, true},

@@ -51,7 +51,6 @@ var conditionKeys = map[string]int{
 
 	"iam:permissionsboundary": single,
 	"iam:policyarn":           single,
-	"iam:passedtoservice":     single,
 	"iam:resourcetag/":        single,
 
 	"kms:calleraccount":         single,
@@ -60,7 +59,6 @@ var conditionKeys = map[string]int{
 	"kms:resourcealiases":       many,
 	"kms:viaservice":            single,
 
-	"s3:delimiter":                    single,
 	"s3:max-keys":                     single,
 	"s3:prefix":                       single,
 	"s3:resourceaccount":              single,
