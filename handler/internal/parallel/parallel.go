@@ -9,15 +9,12 @@ import (
 	"sync"
 )
 
-// Do runs the functions side by side, waits for all of them and returns their
-// errors joined, in the order of the functions. It does not cancel the others
-// when one fails: a half-made change is told best when each part has its answer.
+// Do runs the functions side by side and waits for all of them.
 //
 // A panic in one of them is raised again in the caller's goroutine once all
 // have ended, so that the caller's deferred clean-up runs and one recover at
 // the top sees it.
-func Do(ctx context.Context, fns ...func(context.Context) error) error {
-	errs := make([]error, len(fns))
+func Do(ctx context.Context, fns ...func(context.Context)) {
 	panics := make([]any, len(fns))
 	var wg sync.WaitGroup
 	for i, fn := range fns {
@@ -27,7 +24,7 @@ func Do(ctx context.Context, fns ...func(context.Context) error) error {
 					panics[i] = fmt.Sprintf("%v\n%s", p, debug.Stack())
 				}
 			}()
-			errs[i] = fn(ctx)
+			fn(ctx)
 		})
 	}
 	wg.Wait()
@@ -36,5 +33,17 @@ func Do(ctx context.Context, fns ...func(context.Context) error) error {
 			panic(p)
 		}
 	}
+}
+
+// Try runs the functions side by side as [Do] does and returns their errors, in
+// the functions' order. It does not cancel the others when one fails: a change
+// that is half made is told best when each part has its answer.
+func Try(ctx context.Context, fns ...func(context.Context) error) error {
+	errs := make([]error, len(fns))
+	do := make([]func(context.Context), len(fns))
+	for i, fn := range fns {
+		do[i] = func(ctx context.Context) { errs[i] = fn(ctx) }
+	}
+	Do(ctx, do...)
 	return errors.Join(errs...)
 }

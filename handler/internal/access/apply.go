@@ -1,0 +1,239 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
+)
+
+// readLag is how long IAM may deny that a role exists which it has just made,
+// or show one that it has just deleted.
+const readLag = 10 * time.Second
+
+// patiently repeats a call of the function's own while it is denied, until
+// patience ends.
+func patiently(ctx context.Context, patience time.Time, call func(context.Context) error) error {
+	return poll.While(ctx, patience, func(ctx context.Context) (bool, error) {
+		err := call(ctx)
+		return verify.Denied(err), err
+	})
+}
+
+// write makes a call that writes the role. Just made, the role may not be
+// there yet for IAM; one that vanished later is never made again.
+func (u *run) write(ctx context.Context, call func(context.Context) error) error {
+	return poll.While(ctx, later(u.patience, u.created.Add(readLag)), func(ctx context.Context) (bool, error) {
+		err := call(ctx)
+		denied := verify.Denied(err) && time.Now().Before(u.patience)
+		lagging := isNotFound(err) && time.Now().Before(u.created.Add(readLag))
+		return denied || lagging, err
+	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// ensure makes the role, or puts right the boundary and the trust of the one
+// that is there: what decides about security comes before any permission. With
+// a check to follow, the trust policy lets the function in for its duration.
+func (u *run) ensure(ctx context.Context) error {
+	if u.have == nil {
+		exists, err := u.create(ctx)
+		if err != nil || !exists {
+			return err
+		}
+	}
+	changes := u.want.compare(u.have, oldTagKeys(u.r.Event))
+	if names := changes.names(); len(names) > 0 {
+		u.r.Log.InfoContext(ctx, "role differs from what is wanted", "role", u.have.name, "differences", names)
+	}
+	if changes.boundary {
+		if err := u.write(ctx, u.putBoundary); err != nil {
+			return fmt.Errorf("put permissions boundary on role %s: %w", u.want.name, err)
+		}
+	}
+	switch {
+	case u.verifies():
+		return u.openTrust(ctx, u.have.trust)
+	case changes.trust:
+		return u.putTrust(ctx, u.want.trust.String())
+	}
+	return nil
+}
+
+// create makes the role with tags and boundary in the one call. It reports
+// whether there is one of that name already: an attempt whose answer was lost
+// has made it, or another run has.
+func (u *run) create(ctx context.Context) (exists bool, err error) {
+	u.r.Report(u.want.name)
+	trust := u.want.trust
+	if u.verifies() {
+		trust, u.opened = u.trustWith(nil), true
+	}
+	u.mayExist = true
+	in := &iam.CreateRoleInput{
+		RoleName:                 &u.want.name,
+		Path:                     &u.want.path,
+		AssumeRolePolicyDocument: aws.String(trust.String()),
+		Tags:                     sdkTags(u.want.tags),
+		Description:              aws.String("Lets Bitmovin write exports to the bucket " + u.props.BucketName),
+	}
+	if u.want.boundary != "" {
+		in.PermissionsBoundary = &u.want.boundary
+	}
+	err = poll.While(ctx, u.patience, func(ctx context.Context) (bool, error) {
+		_, err := u.iam.CreateRole(ctx, in)
+		// The function's own role, which the trust policy names, may be too
+		// new for IAM to know: then the document is malformed to it.
+		var malformed *types.MalformedPolicyDocumentException
+		return verify.Denied(err) || errors.As(err, &malformed), err
+	})
+	var taken *types.EntityAlreadyExistsException
+	if errors.As(err, &taken) {
+		return true, u.meet(ctx)
+	}
+	if err != nil {
+		return false, fmt.Errorf("create role %s: %w", u.want.name, err)
+	}
+	u.created = time.Now()
+	u.have = &role{name: u.want.name, arn: u.want.arn, born: u.created, trust: trust.String(), boundary: u.want.boundary, tags: u.want.tags}
+	return false, nil
+}
+
+// meet reads the role that was there when it was to be made, and refuses one
+// that is not the event's.
+func (u *run) meet(ctx context.Context) error {
+	err := poll.While(ctx, time.Now().Add(readLag), func(ctx context.Context) (again bool, err error) {
+		u.have, err = u.getRoleAndPolicies(ctx, u.r.Event, u.want.name)
+		return err == nil && u.have == nil, err
+	})
+	if err == nil && u.have == nil {
+		err = fmt.Errorf("create role %s: IAM says both that it exists and that it does not", u.want.name)
+	}
+	if err == nil && !u.have.ownedBy(u.r.Event) {
+		u.mayExist, u.opened = false, false
+		u.r.Report(u.r.PhysicalResourceID)
+		err = u.accept(nil)
+	}
+	return err
+}
+
+// permit writes the permissions and tags: what is granted first, then what is
+// taken away, so that an export under way keeps one or the other.
+func (u *run) permit(ctx context.Context) error {
+	c := u.want.compare(u.have, oldTagKeys(u.r.Event))
+	var grants, removals []func(context.Context) error
+	if c.inline {
+		grants = append(grants, u.putPolicy)
+	}
+	for _, arn := range c.attach {
+		grants = append(grants, func(ctx context.Context) error { return u.attach(ctx, arn) })
+	}
+	if len(c.tag) > 0 {
+		grants = append(grants, func(ctx context.Context) error { return u.tag(ctx, c.tag) })
+	}
+	if len(c.untag) > 0 {
+		removals = append(removals, func(ctx context.Context) error { return u.untag(ctx, c.untag) })
+	}
+	for _, name := range c.removeInline {
+		removals = append(removals, func(ctx context.Context) error { return u.deletePolicy(ctx, u.want.name, name) })
+	}
+	for _, arn := range c.detach {
+		removals = append(removals, func(ctx context.Context) error { return u.detach(ctx, u.want.name, arn) })
+	}
+	for i := range grants {
+		grant := grants[i]
+		grants[i] = func(ctx context.Context) error { return u.write(ctx, grant) }
+	}
+	if err := parallel.Try(ctx, grants...); err != nil {
+		return err
+	}
+	return parallel.Try(ctx, removals...)
+}
+
+// changed reports whether what the role may do has changed so lately that it
+// may not be seen yet.
+func (u *run) changed() bool {
+	return time.Since(u.have.born) < verify.Propagation || u.want.compare(u.have, nil).permissions()
+}
+
+func (u *run) putBoundary(ctx context.Context) error {
+	_, err := u.iam.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &u.want.name, PermissionsBoundary: &u.want.boundary})
+	return err
+}
+
+func (u *run) putPolicy(ctx context.Context) error {
+	_, err := u.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: &u.want.name, PolicyName: aws.String(policyName), PolicyDocument: aws.String(u.want.inline.String()),
+	})
+	return wrap(err, "put policy on role %s", u.want.name)
+}
+
+func (u *run) attach(ctx context.Context, arn string) error {
+	_, err := u.iam.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &u.want.name, PolicyArn: &arn})
+	return wrap(err, "attach %s to role %s", arn, u.want.name)
+}
+
+func (u *run) tag(ctx context.Context, tags map[string]string) error {
+	_, err := u.iam.TagRole(ctx, &iam.TagRoleInput{RoleName: &u.want.name, Tags: sdkTags(tags)})
+	return wrap(err, "tag role %s", u.want.name)
+}
+
+func (u *run) untag(ctx context.Context, keys []string) error {
+	_, err := u.iam.UntagRole(ctx, &iam.UntagRoleInput{RoleName: &u.want.name, TagKeys: keys})
+	return wrap(err, "untag role %s", u.want.name)
+}
+
+// wrap adds to an error what was being done; nil stays nil.
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// deletePolicy deletes an inline policy of a role. One that is gone is deleted.
+func (a *Access) deletePolicy(ctx context.Context, role, name string) error {
+	_, err := a.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &role, PolicyName: &name})
+	if isNotFound(err) {
+		return nil
+	}
+	return wrap(err, "delete policy %s of role %s", name, role)
+}
+
+// detach detaches a managed policy from a role. One that is gone is detached.
+func (a *Access) detach(ctx context.Context, role, arn string) error {
+	_, err := a.iam.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &role, PolicyArn: &arn})
+	if isNotFound(err) {
+		return nil
+	}
+	return wrap(err, "detach %s from role %s", arn, role)
+}
+
+// getRolePatiently is getRoleAndPolicies for a Create: it expects no role, and
+// so asks for policies only if there is one.
+func (u *run) getRolePatiently(ctx context.Context, e cfn.Event, name string) (found *role, err error) {
+	err = patiently(ctx, u.patience, func(ctx context.Context) (err error) {
+		found, err = u.getRole(ctx, name)
+		return err
+	})
+	if err != nil || found == nil || !found.ownedBy(e) {
+		return found, err
+	}
+	found.policies, err = u.getPolicies(ctx, name)
+	return found, err
+}

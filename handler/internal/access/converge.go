@@ -1,0 +1,183 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
+)
+
+// firstInstall is how long a Create repeats a call of the function's own that
+// is denied: in a first install its policy may be seconds old.
+const firstInstall = 20 * time.Second
+
+// A run brings one role to its desired state, for one Create or Update.
+type run struct {
+	*Access
+	r     *customresource.Request
+	props properties
+	// patience ends the repetition of denied calls; zero on an Update.
+	patience time.Time
+	// rollback: the stack is rolling back. The role is restored, and whatever
+	// else is found is reported only.
+	rollback bool
+
+	probe  *verify.Probe
+	bucket verify.Bucket
+	// have is the role as it was found; nil if there is none.
+	have *role
+	want desired
+	// created is when this run made the role; zero if it did not.
+	created time.Time
+
+	// verifier is the statement that lets this run assume the role.
+	verifier policy.Statement
+	// mayExist: the role may exist. opened: its trust policy may hold the
+	// verifier statement. marked: the marker may exist. asked: the stack was
+	// asked after the role was made.
+	mayExist, opened, marked, asked bool
+}
+
+// converge handles Create and Update alike.
+func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map[string]any, err error) {
+	if err := a.provider.check(r.Partition); err != nil {
+		return nil, err
+	}
+	props, unknown, err := decode(r.ResourceProperties)
+	if err == nil && r.RequestType == cfn.RequestCreate {
+		err = unknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	u := a.newRun(r, props)
+	defer func() { u.cleanUp(ctx) }()
+	if err := u.look(ctx); err != nil {
+		return nil, err
+	}
+	if err := u.accept(unknown); err != nil {
+		return nil, err
+	}
+	if err := u.apply(ctx); err != nil {
+		return nil, err
+	}
+	return u.attributes(), nil
+}
+
+// newRun returns the run of an event, with what the properties leave out.
+func (a *Access) newRun(r *customresource.Request, props properties) *run {
+	if props.BucketOwner == "" {
+		props.BucketOwner = r.AccountID
+	}
+	if props.ExternalID == "" {
+		props.ExternalID = derivedExternalID(r)
+	}
+	if props.RoleName == "" {
+		props.RoleName = derivedName(r)
+	}
+	if sameName(props.RoleName, r.PhysicalResourceID) {
+		props.RoleName = r.PhysicalResourceID
+	}
+	u := &run{Access: a, r: r, props: props}
+	if r.RequestType == cfn.RequestCreate {
+		u.patience = time.Now().Add(firstInstall)
+	}
+	u.want = newDesired(r, a.provider, props)
+	u.verifier = policy.Verifier(a.provider.Verifier, props.ExternalID, runID(), r.Deadline)
+	u.probe = verify.New(a.cfg, verify.Target{
+		Bucket:     props.bucket(r.Partition),
+		Owner:      props.BucketOwner,
+		Account:    r.AccountID,
+		RoleName:   props.RoleName,
+		RoleARN:    u.want.arn,
+		ExternalID: props.ExternalID,
+		Boundary:   a.provider.Boundary,
+		Key:        props.KmsKeyARN,
+		Writes:     props.ProbeWrites,
+		Restricted: props.AccessMode == restricted,
+		Request:    r.RequestID,
+	})
+	return u
+}
+
+// look reads the bucket, the role and the stack side by side. A Create expects
+// no role, and so reads the policies only of one that it finds.
+func (u *run) look(ctx context.Context) error {
+	var state stackState
+	var err error
+	read := u.getRoleAndPolicies
+	if u.r.RequestType == cfn.RequestCreate {
+		read = u.getRolePatiently
+	}
+	parallel.Do(ctx,
+		func(ctx context.Context) { u.bucket = u.probe.Inspect(ctx, u.patience) },
+		func(ctx context.Context) { u.have, err = read(ctx, u.r.Event, u.props.RoleName) },
+		func(ctx context.Context) { state = u.askStack(ctx, u.r, u.patience) },
+	)
+	if err != nil {
+		return err
+	}
+	u.mayExist = u.have != nil && u.have.ownedBy(u.r.Event)
+	if u.mayExist {
+		u.r.Report(u.have.name)
+	}
+	u.rollback = u.r.RequestType == cfn.RequestUpdate && state.rollingBack()
+	return u.stop(ctx, state)
+}
+
+// accept decides whether there is anything to be done, before the first write.
+func (u *run) accept(unknown error) error {
+	switch {
+	case u.have != nil && !u.mayExist:
+		return fmt.Errorf("the role name %s is taken by %s, owned by %s: choose another RoleName", u.have.name, u.have.arn, u.have.owner())
+	case u.rollback:
+		return nil
+	case unknown != nil:
+		return unknown
+	case u.props.AccessMode == full && !u.provider.AllowFull:
+		return errors.New("property AccessMode: the provider does not allow Full; its owner does with the parameter AllowFullAccess")
+	case u.props.Verification == enforce && u.probe.Report.Failed():
+		return u.probe.Report.Err()
+	}
+	return nil
+}
+
+// attributes returns the resource's attributes.
+func (u *run) attributes() map[string]any {
+	verified, checks := "skipped", "{}"
+	if u.props.Verification != off {
+		verified, checks = u.probe.Report.AccessVerified(), u.probe.Report.String()
+	}
+	return map[string]any{
+		"RoleArn":        u.want.arn,
+		"ExternalId":     u.props.ExternalID,
+		"BucketRegion":   u.bucket.Region,
+		"AccessVerified": verified,
+		"Checks":         checks,
+		"OutputRequest":  u.outputRequest(),
+	}
+}
+
+// outputRequest returns the body to POST to Bitmovin's /analytics/outputs/s3-role-based.
+// https://github.com/bitmovin/bitmovin-api-sdk-go/blob/main/model/analytics_s3_role_based_output.go
+func (u *run) outputRequest() string {
+	b, err := json.Marshal(struct {
+		Name           string `json:"name"`
+		BucketName     string `json:"bucketName"`
+		RoleARN        string `json:"roleArn"`
+		ExternalID     string `json:"externalId"`
+		ExternalIDMode string `json:"externalIdMode"`
+	}{u.props.RoleName, u.props.BucketName, u.want.arn, u.props.ExternalID, "CUSTOM"})
+	if err != nil {
+		panic(fmt.Sprintf("encode the output request: %v", err))
+	}
+	return string(b)
+}

@@ -1,0 +1,130 @@
+package access
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+)
+
+// policyName is the name of the one inline policy of a role.
+const policyName = "BitmovinExportAccess"
+
+// A desired is the state that Create and Update bring a role to.
+type desired struct {
+	name, path, arn string
+	trust           policy.Document
+	// inline is the own inline policy; nil if there is to be none.
+	inline *policy.Document
+	// attached are the ARNs of the managed policies, all of them.
+	attached []string
+	boundary string
+	tags     map[string]string
+}
+
+// newDesired returns the state that the properties ask for, as yet without
+// permissions: these depend on the bucket.
+func newDesired(r *customresource.Request, pv Provider, p properties) desired {
+	d := desired{
+		name:     p.RoleName,
+		path:     pv.RolePath,
+		arn:      "arn:" + r.Partition + ":iam::" + r.AccountID + ":role" + pv.RolePath + p.RoleName,
+		trust:    policy.Trust(pv.TrustedPrincipal, p.ExternalID),
+		boundary: pv.Boundary,
+		tags:     ownerTags(r.Event),
+	}
+	maps.Copy(d.tags, p.Tags)
+	return d
+}
+
+// allow sets the permissions that the properties ask for, on a bucket that is
+// encrypted with the key by default.
+func (d *desired) allow(p properties, partition string, key policy.Key) {
+	statements := key.Permissions()
+	if p.AccessMode == full {
+		d.attached = []string{policy.FullAccess(partition)}
+	} else {
+		statements = append(p.bucket(partition).Permissions(), statements...)
+	}
+	if len(statements) > 0 {
+		doc := policy.New(statements...)
+		d.inline = &doc
+	}
+}
+
+// A changes is what a role lacks of its desired state, or has beyond it.
+type changes struct {
+	boundary, trust, inline bool
+	attach                  []string
+	tag                     map[string]string
+	untag                   []string
+	// removeInline and detach are foreign policies, or ones that are wanted no more.
+	removeInline, detach []string
+}
+
+// compare returns what it takes to bring the role to the desired state. Of the
+// tags only those of oldTags may go: others may have been added by hand. A
+// boundary that the provider does not name stays, for it can only limit.
+func (d desired) compare(r *role, oldTags []string) changes {
+	c := changes{
+		boundary: d.boundary != "" && r.boundary != d.boundary,
+		trust:    !policy.Equal(r.trust, d.trust.String()),
+		inline:   d.inline != nil && !policy.Equal(r.own, d.inline.String()),
+		attach:   without(d.attached, r.attached),
+		detach:   without(r.attached, d.attached),
+		tag:      map[string]string{},
+	}
+	for _, name := range r.inline {
+		if name != policyName || d.inline == nil {
+			c.removeInline = append(c.removeInline, name)
+		}
+	}
+	for key, value := range d.tags {
+		if there, ok := tagKey(r.tags, key); !ok || r.tags[there] != value {
+			c.tag[key] = value
+		}
+	}
+	for _, key := range oldTags {
+		_, wanted := tagKey(d.tags, key)
+		if there, ok := tagKey(r.tags, key); ok && !wanted {
+			c.untag = append(c.untag, there)
+		}
+	}
+	return c
+}
+
+// permissions reports whether the changes affect what the role may do.
+func (c changes) permissions() bool {
+	return c.boundary || c.inline || len(c.attach)+len(c.detach)+len(c.removeInline) > 0
+}
+
+// names lists the changes for the log.
+func (c changes) names() []string {
+	var names []string
+	add := func(changed bool, name string) {
+		if changed {
+			names = append(names, name)
+		}
+	}
+	add(c.boundary, "permissions boundary")
+	add(c.trust, "trust policy")
+	add(c.inline, "inline policy")
+	add(len(c.attach) > 0, "attach "+strings.Join(c.attach, ", "))
+	add(len(c.detach) > 0, "detach "+strings.Join(c.detach, ", "))
+	add(len(c.removeInline) > 0, "remove inline "+strings.Join(c.removeInline, ", "))
+	add(len(c.tag)+len(c.untag) > 0, "tags")
+	return names
+}
+
+// without returns the elements of a that are not in b.
+func without(a, b []string) []string {
+	var left []string
+	for _, s := range a {
+		if !slices.Contains(b, s) {
+			left = append(left, s)
+		}
+	}
+	return left
+}

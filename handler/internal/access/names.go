@@ -1,0 +1,58 @@
+package access
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+)
+
+const (
+	// maxRoleName is IAM's quota.
+	maxRoleName = 64
+	// hashLength is the number of base32 digits that end a derived name: 80 bits.
+	hashLength = 16
+)
+
+// derivedName returns the name of the resource's role where the author gives
+// none: a readable head and a hash, the same on every attempt, and unique to
+// stack and logical id. The hash gives away neither the stack's id nor the
+// external id.
+func derivedName(r *customresource.Request) string {
+	sum := derive("role name", r.Event)
+	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:hashLength])
+	head := "bitmovin-" + stackName(r.StackID) + "-" + r.LogicalResourceID
+	head = regexp.MustCompile(`[^\w+=,.@-]`).ReplaceAllString(head, "-")
+	return head[:min(len(head), maxRoleName-hashLength-1)] + "-" + hash
+}
+
+// derivedExternalID returns the external id of a resource whose author gives
+// none: a UUID of the custom version 8 (RFC 9562), the same on every attempt.
+// It cannot be computed from the role's name or ARN, which hold no part of the
+// stack's id.
+func derivedExternalID(r *customresource.Request) string {
+	sum := derive("external id", r.Event)
+	sum[6] = sum[6]&0x0f | 0x80
+	sum[8] = sum[8]&0x3f | 0x80
+	h := hex.EncodeToString(sum[:16])
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}
+
+// derive hashes what identifies a resource, for one purpose.
+func derive(purpose string, e cfn.Event) [sha256.Size]byte {
+	return sha256.Sum256([]byte(strings.Join([]string{"bitmovin-export-access", purpose, e.StackID, e.LogicalResourceID}, "\x00")))
+}
+
+// stackName returns the name in a stack's id,
+// arn:aws:cloudformation:<region>:<account>:stack/<name>/<guid>.
+func stackName(id string) string {
+	if parts := strings.Split(id, "/"); len(parts) == 3 {
+		return parts[1]
+	}
+	return ""
+}

@@ -1,0 +1,197 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
+)
+
+// errSuperseded ends a run whose stack went another way while it worked.
+var errSuperseded = errors.New("the stack went on without this request")
+
+// verifies reports whether the role is to be checked.
+func (u *run) verifies() bool { return u.props.Verification != off }
+
+// enforces reports whether a failed check fails the resource.
+func (u *run) enforces() bool { return u.props.Verification == enforce && !u.rollback }
+
+// apply brings the role to its desired state and proves that it can be used.
+func (u *run) apply(ctx context.Context) error {
+	u.want.allow(u.props, u.r.Partition, u.bucket.Key)
+	if err := u.ensure(ctx); err != nil {
+		return err
+	}
+	var err error
+	if u.verifies() {
+		err = u.prove(ctx)
+	} else {
+		err = u.permit(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := u.settle(ctx); err != nil {
+		return err
+	}
+	u.log(ctx)
+	if u.enforces() {
+		return u.probe.Report.Err()
+	}
+	return nil
+}
+
+// prove writes the permissions and makes, as the role, the calls of an export.
+// What does not need each other runs side by side.
+func (u *run) prove(ctx context.Context) error {
+	u.probe.Wait(ctx, u.patienceFor(true))
+	assumed, err := u.permitAndAssume(ctx)
+	if err != nil {
+		return err
+	}
+	var seen *role
+	if assumed {
+		u.probe.Wait(ctx, u.patienceFor(u.changed()))
+		u.marked = true
+		parallel.Do(ctx, u.probe.TryBucket, func(ctx context.Context) { seen, err = u.getRole(ctx, u.want.name) })
+		if err != nil {
+			return err
+		}
+	}
+	parallel.Do(ctx, func(ctx context.Context) {
+		if assumed {
+			u.probe.TryObject(ctx)
+		}
+	}, func(ctx context.Context) { err = u.closeTrust(ctx, seen) })
+	return err
+}
+
+// patienceFor is how long denials of the role's calls are repeated. What was
+// just changed has to propagate; a rollback waits for nothing.
+func (u *run) patienceFor(changed bool) time.Duration {
+	switch {
+	case u.rollback:
+		return 0
+	case changed:
+		return verify.Propagation
+	default:
+		return verify.Settling
+	}
+}
+
+// permitAndAssume writes the permissions beside the first attempts to assume
+// the role, which only its trust policy decides.
+func (u *run) permitAndAssume(ctx context.Context) (assumed bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var permitErr, assumeErr error
+	parallel.Do(ctx, func(ctx context.Context) {
+		if permitErr = u.permit(ctx); permitErr != nil {
+			cancel()
+		}
+	}, func(ctx context.Context) { assumed, assumeErr = u.probe.Assume(ctx, u.reassert) })
+	if permitErr != nil {
+		return false, permitErr
+	}
+	return assumed, assumeErr
+}
+
+// settle takes the marker away, makes sure that the trust policy is the
+// intended one and that the stack still wants the role.
+func (u *run) settle(ctx context.Context) error {
+	var state stackState
+	var trustErr error
+	parallel.Do(ctx, u.removeMarker,
+		func(ctx context.Context) {
+			if u.verifies() {
+				trustErr = u.checkTrust(ctx)
+			}
+		},
+		func(ctx context.Context) { state = u.askStack(ctx, u.r, u.patience); u.asked = true },
+	)
+	if err := u.stop(ctx, state); err != nil {
+		return err
+	}
+	return trustErr
+}
+
+// stop ends a run that the stack does not want any more. CloudFormation may
+// have sent the Delete that follows a cancelled Create before the role was
+// made: then it is this run that removes the role. An Update that began before
+// its stack rolled back leaves the rest to the Update that restores the role.
+func (u *run) stop(ctx context.Context, state stackState) error {
+	create := u.r.RequestType == cfn.RequestCreate
+	switch {
+	case create && state.cancelled():
+		err := fmt.Errorf("create role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.stack, state.resource)
+		u.opened = false
+		return errors.Join(err, u.remove(ctx, u.r, u.want.name))
+	case !create && state.rollingBack() && !u.rollback:
+		return fmt.Errorf("update role %s: %w: it is %s", u.want.name, errSuperseded, state.stack)
+	}
+	return nil
+}
+
+// removeMarker takes away what the probe wrote. What cannot be removed is told,
+// and is no reason to fail: exports work.
+func (u *run) removeMarker(ctx context.Context) {
+	if !u.marked {
+		return
+	}
+	if err := u.probe.Remove(ctx); err != nil {
+		u.r.Log.ErrorContext(ctx, "the check's marker could not be removed", "error", err)
+		return
+	}
+	u.marked = false
+}
+
+// cleanUp undoes what must not outlive the run, on whatever path it ends.
+func (u *run) cleanUp(ctx context.Context) {
+	cancelled := u.r.RequestType == cfn.RequestCreate && u.mayExist && !u.asked
+	if !u.opened && !u.marked && !cancelled {
+		return
+	}
+	ctx, cancel := customresource.CleanUp(ctx)
+	defer cancel()
+	parallel.Do(ctx, u.removeMarker, func(ctx context.Context) {
+		if !u.opened {
+			return
+		}
+		seen, err := u.getRole(ctx, u.want.name)
+		if err == nil && (seen != nil || !u.created.IsZero()) {
+			err = u.closeTrust(ctx, seen)
+		}
+		if err != nil {
+			u.r.Log.ErrorContext(ctx, "the verifier statement could not be taken out of the trust policy; it expires by itself",
+				"role", u.want.name, "expires", u.r.Deadline, "error", err)
+		}
+	}, func(ctx context.Context) {
+		if !cancelled {
+			return
+		}
+		if err := u.stop(ctx, u.askStack(ctx, u.r, time.Time{})); err != nil {
+			u.r.Log.WarnContext(ctx, "undone", "error", err)
+		}
+	})
+}
+
+// log tells everything that the checks found.
+func (u *run) log(ctx context.Context) {
+	if !u.verifies() {
+		return
+	}
+	for _, c := range u.probe.Report.Checks() {
+		level := slog.LevelInfo
+		if c.Verdict == verify.Fail || c.Verdict == verify.Warn {
+			level = slog.LevelWarn
+		}
+		u.r.Log.Log(ctx, level, "check", "name", c.Name, "verdict", string(c.Verdict), "detail", c.Detail, "fix", c.Fix)
+	}
+}

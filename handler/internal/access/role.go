@@ -1,0 +1,149 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+)
+
+// A role is what IAM says of a role.
+type role struct {
+	name, arn string
+	// trust is the trust policy, decoded from its URL encoding.
+	trust    string
+	boundary string
+	born     time.Time
+	tags     map[string]string
+	policies
+}
+
+// policies are the permissions of a role.
+type policies struct {
+	// inline are the names of the inline policies.
+	inline []string
+	// own is the text of the one that this package writes; empty if there is none.
+	own string
+	// attached are the ARNs of the attached policies.
+	attached []string
+}
+
+// ownedBy reports whether the role carries the tags of the event's resource.
+func (r *role) ownedBy(e cfn.Event) bool {
+	for key, value := range ownerTags(e) {
+		if r.tags[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// owner says whose the role is, as far as its tags tell.
+func (r *role) owner() string {
+	if stack := r.tags[tagStackID]; stack != "" {
+		return fmt.Sprintf("the resource %s of the stack %s", r.tags[tagLogicalID], stack)
+	}
+	return "somebody else: it carries no tags of a stack of this provider"
+}
+
+// getRole returns the role of that name at whatever path, without its policies;
+// nil if there is none.
+func (a *Access) getRole(ctx context.Context, name string) (*role, error) {
+	out, err := a.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get role %s: %w", name, err)
+	}
+	trust, err := url.PathUnescape(aws.ToString(out.Role.AssumeRolePolicyDocument))
+	if err != nil {
+		return nil, fmt.Errorf("decode the trust policy of role %s: %w", name, err)
+	}
+	r := &role{name: aws.ToString(out.Role.RoleName), arn: aws.ToString(out.Role.Arn), trust: trust, born: aws.ToTime(out.Role.CreateDate), tags: tagMap(out.Role.Tags)}
+	if b := out.Role.PermissionsBoundary; b != nil {
+		r.boundary = aws.ToString(b.PermissionsBoundaryArn)
+	}
+	return r, nil
+}
+
+// getRoleAndPolicies returns the role with its policies; nil if there is none.
+// The policies of a role that is not the event's are not read: the function may not.
+func (a *Access) getRoleAndPolicies(ctx context.Context, e cfn.Event, name string) (*role, error) {
+	var r *role
+	var p policies
+	var roleErr, policiesErr error
+	parallel.Do(ctx,
+		func(ctx context.Context) { r, roleErr = a.getRole(ctx, name) },
+		func(ctx context.Context) { p, policiesErr = a.getPolicies(ctx, name) },
+	)
+	if roleErr != nil || r == nil || !r.ownedBy(e) {
+		return r, roleErr
+	}
+	r.policies = p
+	return r, policiesErr
+}
+
+// getPolicies reads the permissions of the role, each page of them.
+func (a *Access) getPolicies(ctx context.Context, name string) (p policies, err error) {
+	err = parallel.Try(ctx, func(ctx context.Context) (err error) {
+		p.own, err = a.ownPolicy(ctx, name)
+		return err
+	}, func(ctx context.Context) error {
+		pages := iam.NewListRolePoliciesPaginator(a.iam, &iam.ListRolePoliciesInput{RoleName: &name})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return fmt.Errorf("list policies of role %s: %w", name, err)
+			}
+			p.inline = append(p.inline, page.PolicyNames...)
+		}
+		return nil
+	}, func(ctx context.Context) error {
+		pages := iam.NewListAttachedRolePoliciesPaginator(a.iam, &iam.ListAttachedRolePoliciesInput{RoleName: &name})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return fmt.Errorf("list attached policies of role %s: %w", name, err)
+			}
+			for _, policy := range page.AttachedPolicies {
+				p.attached = append(p.attached, aws.ToString(policy.PolicyArn))
+			}
+		}
+		return nil
+	})
+	return p, err
+}
+
+// ownPolicy reads the inline policy that this package writes; empty if there is none.
+func (a *Access) ownPolicy(ctx context.Context, name string) (string, error) {
+	out, err := a.iam.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &name, PolicyName: aws.String(policyName)})
+	if isNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("get policy of role %s: %w", name, err)
+	}
+	text, err := url.PathUnescape(aws.ToString(out.PolicyDocument))
+	if err != nil {
+		return "", fmt.Errorf("decode the policy of role %s: %w", name, err)
+	}
+	return text, nil
+}
+
+func isNotFound(err error) bool {
+	var notFound *types.NoSuchEntityException
+	return errors.As(err, &notFound)
+}
+
+// sameName reports whether two role names are one to IAM.
+func sameName(a, b string) bool { return strings.EqualFold(a, b) }

@@ -1,0 +1,125 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+)
+
+// The tags by which a role is known to be of one stack and resource.
+const (
+	tagPrefix    = "bitmovin-export-access:"
+	tagStackID   = tagPrefix + "stack-id"
+	tagLogicalID = tagPrefix + "logical-id"
+)
+
+// maxTags is IAM's quota of 50 a role, less the provider's own.
+const maxTags = 48
+
+// The characters that IAM allows in tags.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules
+var (
+	tagKeyPattern   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
+	tagValuePattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
+)
+
+// ownerTags are the tags that a role of the event's resource carries.
+func ownerTags(e cfn.Event) map[string]string {
+	return map[string]string{tagStackID: e.StackID, tagLogicalID: e.LogicalResourceID}
+}
+
+// decodeTags reads the property Tags, a list of Key and Value.
+func decodeTags(value any) (map[string]string, error) {
+	if value == nil || value == "" {
+		return nil, nil
+	}
+	list, ok := value.([]any)
+	if !ok || len(list) > maxTags {
+		return nil, fmt.Errorf("property Tags must be a list of at most %d objects with Key and Value", maxTags)
+	}
+	tags := make(map[string]string, len(list))
+	for i, item := range list {
+		key, value, err := decodeTag(item)
+		if err != nil {
+			return nil, fmt.Errorf("property Tags, item %d: %w", i+1, err)
+		}
+		if _, twice := tagKey(tags, key); twice {
+			return nil, fmt.Errorf("property Tags, item %d: the key %q stands twice (keys compare without case)", i+1, key)
+		}
+		tags[key] = value
+	}
+	return tags, nil
+}
+
+func decodeTag(item any) (key, value string, err error) {
+	tag, ok := item.(map[string]any)
+	if !ok {
+		return "", "", errors.New("must be an object with Key and Value")
+	}
+	for name := range tag {
+		if name != "Key" && name != "Value" {
+			return "", "", fmt.Errorf("must have Key and Value alone, not %q", name)
+		}
+	}
+	key, keyOK := tag["Key"].(string)
+	value, valueOK := tag["Value"].(string)
+	switch {
+	case !keyOK || !valueOK:
+		return "", "", errors.New("must have a Key and a Value, both text")
+	case !tagKeyPattern.MatchString(key) || !tagValuePattern.MatchString(value):
+		return "", "", fmt.Errorf("the tag %q must be letters, digits, spaces and _.:/=+-@, at most 128 in the key and 256 in the value", key)
+	case hasPrefixFold(key, "aws:") || hasPrefixFold(key, tagPrefix):
+		return "", "", fmt.Errorf("the prefix of the key %q is reserved", key)
+	}
+	return key, value, nil
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// tagKey returns the key in tags that is IAM's same as key, which compares
+// without case.
+func tagKey(tags map[string]string, key string) (string, bool) {
+	for k := range tags {
+		if strings.EqualFold(k, key) {
+			return k, true
+		}
+	}
+	return "", false
+}
+
+// oldTagKeys returns the keys of the tags that an event's old properties named,
+// of which an Update may take away those that are wanted no more. Whatever
+// cannot be read names none.
+func oldTagKeys(e cfn.Event) []string {
+	old, err := decodeTags(e.OldResourceProperties["Tags"])
+	if err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(old))
+}
+
+// sdkTags returns the tags in IAM's form, in the order of their keys.
+func sdkTags(tags map[string]string) []types.Tag {
+	var list []types.Tag
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
+	}
+	return list
+}
+
+func tagMap(list []types.Tag) map[string]string {
+	tags := make(map[string]string, len(list))
+	for _, tag := range list {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return tags
+}

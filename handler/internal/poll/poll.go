@@ -1,0 +1,33 @@
+// Package poll repeats a call whose answer is not final yet: IAM and S3 are
+// eventually consistent, and what was just written is seen a while later.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
+package poll
+
+import (
+	"context"
+	"time"
+)
+
+// The pause between two calls grows from first to longest, so that a short delay
+// is followed closely and a long one costs few calls.
+const (
+	first   = 500 * time.Millisecond
+	longest = 2 * time.Second
+)
+
+// While repeats call for as long as it reports that its answer is not final
+// (again), until the time end or the end of ctx, and returns the last error of
+// call. It calls at least once, whatever the time.
+func While(ctx context.Context, end time.Time, call func(context.Context) (again bool, err error)) error {
+	for pause := first; ; pause = min(pause*3/2, longest) {
+		again, err := call(ctx)
+		if !again || !time.Now().Add(pause).Before(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+)
+
+// markerText is the marker's content, for whoever comes upon it.
+const markerText = "Written and deleted by the Bitmovin export access check. It is safe to delete.\n"
+
+// A checkedAction is a call's action and the resource that it is authorized on.
+type checkedAction struct{ name, resource string }
+
+// TryBucket makes, as the role, the calls that need no object: it resolves the
+// region, lists, and writes the marker.
+func (p *Probe) TryBucket(ctx context.Context) {
+	bucket := p.target.Bucket
+	parallel.Do(ctx, func(ctx context.Context) {
+		p.try(ctx, checkedAction{checkLocation, bucket.ARN()}, func(ctx context.Context) error {
+			_, err := p.role.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: &bucket.Name, ExpectedBucketOwner: &p.target.Owner})
+			return err
+		})
+	}, func(ctx context.Context) {
+		p.try(ctx, checkedAction{checkList, bucket.ARN()}, func(ctx context.Context) error {
+			_, err := p.role.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket.Name, ExpectedBucketOwner: &p.target.Owner, MaxKeys: aws.Int32(1)})
+			return err
+		})
+	}, func(ctx context.Context) {
+		p.try(ctx, checkedAction{checkPut, bucket.Objects()}, func(ctx context.Context) error { return p.write(ctx, "") })
+	})
+}
+
+// TryObject makes the calls that need the marker: it sets an ACL, and makes
+// sure that the role can neither read nor delete.
+func (p *Probe) TryObject(ctx context.Context) {
+	if p.Report.check(checkPut).Verdict != Pass {
+		return
+	}
+	if p.Report.check(CheckEncryption).Verdict == NotTested {
+		p.Report.Set(CheckEncryption, Pass, "lets the role write", "")
+	}
+	parallel.Do(ctx, func(ctx context.Context) {
+		p.try(ctx, checkedAction{checkPutACL, p.target.Bucket.Objects()}, p.setACL)
+	}, p.tryRead, p.tryDelete)
+}
+
+// writesObject reports whether the probe writes the marker. Where it must not,
+// or where it could not delete it, it begins a multipart upload instead, which
+// needs the same permissions and makes no object.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+func (p *Probe) writesObject() bool { return p.target.Writes && !p.bucket.Undeletable }
+
+// write writes the marker, or begins an upload of it, with a canned ACL if one
+// is given.
+func (p *Probe) write(ctx context.Context, acl types.ObjectCannedACL) error {
+	if !p.writesObject() {
+		_, err := p.role.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+			Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.marker()), ACL: acl,
+		})
+		return err
+	}
+	_, err := p.role.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.marker()), ACL: acl,
+		Body: strings.NewReader(markerText), ContentType: aws.String("text/plain"),
+	})
+	return err
+}
+
+// setACL proves s3:PutObjectAcl. Where ACLs are disabled PutObjectAcl is
+// refused whoever calls it; there a write with this one ACL is accepted, and
+// needs the same permission.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+func (p *Probe) setACL(ctx context.Context) error {
+	const acl = types.ObjectCannedACLBucketOwnerFullControl
+	if p.bucket.ACLsDisabled || !p.writesObject() {
+		return p.write(ctx, acl)
+	}
+	_, err := p.role.PutObjectAcl(ctx, &s3.PutObjectAclInput{
+		Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.marker()), ACL: acl,
+	})
+	if hasCode(err, "AccessControlListNotSupported") || hasCode(err, "NoSuchKey") {
+		// ACLs turned out to be disabled, or another run of the same request
+		// has taken the marker away.
+		return p.write(ctx, acl)
+	}
+	return err
+}
+
+// tryRead makes sure that the role cannot read the marker.
+func (p *Probe) tryRead(ctx context.Context) {
+	if !p.writesObject() {
+		if p.target.Restricted {
+			p.Report.Set(CheckNoRead, NotTested, "needs an object, and none is written", "")
+		}
+		return
+	}
+	p.tryNot(ctx, CheckNoRead, "s3:GetObject", func(ctx context.Context) error {
+		out, err := p.role.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.marker())})
+		if err == nil {
+			_, _ = io.Copy(io.Discard, out.Body)
+			return out.Body.Close()
+		}
+		if hasCode(err, "NoSuchKey") {
+			return p.write(ctx, "")
+		}
+		return err
+	})
+}
+
+// tryDelete makes sure that the role cannot delete, at a key where nothing is.
+func (p *Probe) tryDelete(ctx context.Context) {
+	if !p.writesObject() && p.bucket.Versioned {
+		if p.target.Restricted {
+			p.Report.Set(CheckNoDelete, NotTested, "would write a delete marker, and nothing is written", "")
+		}
+		return
+	}
+	p.tryNot(ctx, CheckNoDelete, "s3:DeleteObject", func(ctx context.Context) error {
+		_, err := p.role.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.absent())})
+		return err
+	})
+}
+
+// try makes a call that must be allowed. A denial is repeated until the wait
+// ends, one by an explicit deny only until the policies have settled.
+func (p *Probe) try(ctx context.Context, a checkedAction, call func(context.Context) error) {
+	began := time.Now()
+	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
+		err := call(ctx)
+		d, denied := asDenial(err)
+		return denied && !(d.explicit && time.Since(began) > Settling), err
+	})
+	var status interface{ HTTPStatusCode() int }
+	d, denied := asDenial(err)
+	switch {
+	case err == nil:
+		p.Report.Set(a.name, Pass, "works", "")
+	case denied:
+		p.Report.Set(a.name, Fail, d.String(), p.cure(a, d))
+		p.reportKey(d)
+	case errors.As(err, &status) && status.HTTPStatusCode() < http.StatusInternalServerError:
+		p.Report.Set(a.name, Fail, "is refused: "+short(err), cureOf(err))
+		p.reportKeyState(err)
+	default:
+		p.Report.Set(a.name, NotTested, "got no answer: "+short(err), "")
+	}
+}
+
+// tryNot makes a call that a restricted role must not be allowed.
+func (p *Probe) tryNot(ctx context.Context, check, action string, call func(context.Context) error) {
+	if !p.target.Restricted {
+		p.Report.Set(check, NotTested, "does not apply to full access", "")
+		return
+	}
+	end := time.Now().Add(Settling)
+	if p.until.Before(end) {
+		end = p.until
+	}
+	err := poll.While(ctx, end, func(ctx context.Context) (bool, error) {
+		err := call(ctx)
+		return err == nil, err
+	})
+	switch {
+	case err == nil:
+		p.Report.Set(check, Warn, fmt.Sprintf("%s is allowed, which exports do not need: another policy grants it", action),
+			"look in the bucket policy for a statement that grants "+action+" to this role or to everyone")
+	case Denied(err):
+		p.Report.Set(check, Pass, action+" is denied", "")
+	default:
+		p.Report.Set(check, NotTested, "got no clear answer: "+short(err), "")
+	}
+}
+
+// reportKey records a denial of the bucket's KMS key.
+func (p *Probe) reportKey(d denial) {
+	if d.ofKey() {
+		p.Report.Set(CheckEncryption, Fail, d.String(), p.cure(checkedAction{d.action, p.bucket.Key.ARN}, d))
+	}
+}

@@ -1,0 +1,74 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+)
+
+// sessionDuration is the shortest that STS gives.
+const sessionDuration = 15 * time.Minute
+
+// Assume assumes the role with its external id, as Bitmovin does, and reports
+// whether it could. While that is denied it repeats the call until the wait
+// ends; before that, after every few seconds of denial, it calls reassert, by
+// which the caller sees that the role still trusts the function. An error of
+// reassert ends it and is returned.
+func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error) (bool, error) {
+	client := sts.NewFromConfig(p.cfg)
+	began, asserted := time.Now(), time.Now()
+	var out *sts.AssumeRoleOutput
+	var lost error
+	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
+		if time.Since(asserted) >= Settling {
+			if lost = reassert(ctx); lost != nil {
+				return false, lost
+			}
+			asserted = time.Now()
+		}
+		var err error
+		out, err = client.AssumeRole(ctx, &sts.AssumeRoleInput{
+			RoleArn:         &p.target.RoleARN,
+			RoleSessionName: aws.String("bitmovin-access-check"),
+			ExternalId:      &p.target.ExternalID,
+			DurationSeconds: aws.Int32(int32(sessionDuration.Seconds())),
+		})
+		d, denied := asDenial(err)
+		return denied && !(d.explicit && time.Since(began) > Settling), err
+	})
+	if lost != nil {
+		return false, lost
+	}
+	if err != nil {
+		p.reportAssume(err, time.Since(began))
+		return false, nil
+	}
+	p.Report.Set(CheckAssumeRole, Pass, "works with the external id", "")
+	c := out.Credentials
+	p.role = s3.NewFromConfig(p.cfg, inRegion(p.region), func(o *s3.Options) {
+		o.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
+	})
+	return true, nil
+}
+
+// reportAssume records why the role could not be assumed.
+func (p *Probe) reportAssume(err error, waited time.Duration) {
+	d, denied := asDenial(err)
+	if !denied {
+		p.Report.Set(CheckAssumeRole, Fail, "could not be tried: "+short(err), "")
+		return
+	}
+	detail := d.String()
+	if !d.explicit {
+		detail = fmt.Sprintf("is still denied after %d s: the role has not propagated, or a policy on the function denies sts:AssumeRole: %s",
+			int(waited.Seconds()), d.message)
+	}
+	p.Report.Set(CheckAssumeRole, Fail, detail, p.cure(checkedAction{CheckAssumeRole, p.target.RoleARN}, d))
+}

@@ -1,0 +1,125 @@
+package verify
+
+import (
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+)
+
+// A Layer is the kind of policy that decided a denial.
+type Layer string
+
+// The layers, worded as AWS words them in its messages.
+const (
+	layerUnknown  Layer = ""
+	layerIdentity Layer = "identity-based policy"
+	layerResource Layer = "resource-based policy"
+	layerTrust    Layer = "role trust policy"
+	layerBoundary Layer = "permissions boundary"
+	layerSession  Layer = "session policy"
+	layerSCP      Layer = "service control policy"
+	layerRCP      Layer = "resource control policy"
+	layerEndpoint Layer = "VPC endpoint policy"
+)
+
+// A denial is an answer that refuses a call for want of a permission.
+type denial struct {
+	// action that was refused, which need not be the call's own: S3 answers a
+	// PutObject with the KMS action that the caller lacks. Empty if not told.
+	action   string
+	layer    Layer
+	explicit bool
+	message  string
+}
+
+// The forms of AWS's denials. Their wording is no contract, so that anything
+// else is a denial of an unknown layer.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+var (
+	deniedAction   = regexp.MustCompile(`(?i)not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)`)
+	deniedImplicit = regexp.MustCompile(`(?i)because no ([A-Za-z -]+? policy|permissions boundary) allows`)
+	deniedExplicit = regexp.MustCompile(`(?i)explicit deny in (?:an?|the) ([A-Za-z -]+? policy|permissions boundary)`)
+)
+
+// asDenial returns the denial that err is, if it is one.
+func asDenial(err error) (denial, bool) {
+	var api smithy.APIError
+	var resp *awshttp.ResponseError
+	switch {
+	case err == nil:
+		return denial{}, false
+	case errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied"):
+		return parseDenial(api.ErrorMessage()), true
+	// A HEAD has no body that could name a code.
+	case errors.As(err, &resp) && resp.HTTPStatusCode() == http.StatusForbidden && (api == nil || api.ErrorCode() == "Forbidden"):
+		return denial{message: "Forbidden"}, true
+	}
+	return denial{}, false
+}
+
+// Denied reports whether err is AWS's answer that the caller lacks a permission.
+func Denied(err error) bool {
+	_, ok := asDenial(err)
+	return ok
+}
+
+// parseDenial reads what AWS's message tells of a denial. It is the one place
+// that goes by an error's text.
+func parseDenial(message string) denial {
+	d := denial{message: message}
+	if m := deniedAction.FindStringSubmatch(message); m != nil {
+		d.action = m[1]
+	}
+	if m := deniedImplicit.FindStringSubmatch(message); m != nil {
+		d.layer = asLayer(m[1])
+	}
+	if m := deniedExplicit.FindStringSubmatch(message); m != nil {
+		d.layer, d.explicit = asLayer(m[1]), true
+	}
+	return d
+}
+
+func asLayer(name string) Layer {
+	for _, l := range []Layer{layerIdentity, layerResource, layerTrust, layerBoundary, layerSession, layerSCP, layerRCP, layerEndpoint} {
+		if strings.EqualFold(name, string(l)) {
+			return l
+		}
+	}
+	return layerUnknown
+}
+
+// ofKey reports whether the permission that is lacking is one on a KMS key.
+func (d denial) ofKey() bool { return strings.HasPrefix(d.action, "kms:") }
+
+// String says the denial in words that an author of a stack knows.
+func (d denial) String() string {
+	who := map[Layer]string{
+		layerResource: "the bucket policy",
+		layerIdentity: "an identity-based policy of the role",
+		layerBoundary: "the role's permissions boundary",
+		layerTrust:    "the role's trust policy",
+		layerSession:  "a session policy",
+		layerSCP:      "a service control policy (SCP) of the organization",
+		layerRCP:      "a resource control policy (RCP) of the organization",
+		layerEndpoint: "a VPC endpoint policy",
+	}[d.layer]
+	if d.ofKey() && d.layer == layerResource {
+		who = "the KMS key's policy"
+	}
+	said := "is denied"
+	if d.ofKey() {
+		said = "is denied for want of " + d.action
+	}
+	switch {
+	case who == "":
+		return said + " (" + d.message + ")"
+	case d.explicit:
+		return said + " by an explicit Deny in " + who
+	default:
+		return said + " because nothing allows it in " + who
+	}
+}

@@ -1,0 +1,217 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+)
+
+// A Bucket is what the function's own reads tell of a bucket.
+type Bucket struct {
+	// Region that it is in; the function's own where it could not be read.
+	Region string
+	// Key of its default encryption; the zero Key if it needs no permission.
+	Key policy.Key
+	// ACLsDisabled: nobody can set an ACL on its objects.
+	ACLsDisabled bool
+	// Versioned: what is deleted without a version's id stays.
+	Versioned bool
+	// Undeletable: what is written cannot be deleted at once, because of
+	// retention or MFA delete, or nobody knows, because it could not be read.
+	Undeletable bool
+}
+
+// Inspect reads the bucket as the function, before the role is made. A denial
+// of a read is repeated until patience ends: the function's own policy may be
+// seconds old.
+func (p *Probe) Inspect(ctx context.Context, patience time.Time) Bucket {
+	read := func() {
+		parallel.Do(ctx,
+			func(ctx context.Context) { p.head(ctx, patience) },
+			func(ctx context.Context) { p.readEncryption(ctx, patience) },
+			func(ctx context.Context) { p.readOwnership(ctx, patience) },
+			func(ctx context.Context) { p.readDeletability(ctx, patience) },
+		)
+	}
+	read()
+	if p.region != p.cfg.Region {
+		// Asked outside its own region, S3 only redirects.
+		p.own = s3.NewFromConfig(p.cfg, inRegion(p.region))
+		read()
+	}
+	p.bucket.Region = p.region
+	key := p.target.Key
+	if key == "" {
+		key = p.keyName
+	}
+	p.bucket.Key = policy.NewKey(p.target.Bucket.Partition, p.region, p.target.Account, key)
+	return p.bucket
+}
+
+// patiently repeats a read of the function's own while it is denied.
+func patiently(ctx context.Context, patience time.Time, read func(context.Context) error) error {
+	return poll.While(ctx, patience, func(ctx context.Context) (bool, error) {
+		err := read(ctx)
+		return Denied(err), err
+	})
+}
+
+// head finds out whether the bucket exists, whose it is and where.
+func (p *Probe) head(ctx context.Context, patience time.Time) {
+	err := patiently(ctx, patience, func(ctx context.Context) error {
+		_, err := p.own.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
+		return err
+	})
+	p.region = bucketRegion(err, p.own.Options().Region)
+	switch status := httpStatus(err); {
+	case err == nil:
+		p.Report.Set(CheckBucket, Pass, "exists in "+p.region, "")
+	case status == http.StatusNotFound:
+		p.Report.Set(CheckBucket, Fail, fmt.Sprintf("%s does not exist", p.target.Bucket.Name),
+			"create the bucket first, in the same stack with a Ref or a DependsOn, or correct BucketName")
+	case status == http.StatusForbidden:
+		p.Report.Set(CheckBucket, NotTested, fmt.Sprintf("%s belongs to another account than BucketOwner %s, or the function may not read it: both look alike",
+			p.target.Bucket.Name, p.target.Owner), "")
+	default:
+		p.Report.Set(CheckBucket, NotTested, "could not be read: "+err.Error(), "")
+	}
+}
+
+// bucketRegion returns the region that S3 names even when it refuses HeadBucket
+// or redirects it; a bucket that answers is in the region that was asked.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+func bucketRegion(err error, asked string) string {
+	var resp *awshttp.ResponseError
+	if errors.As(err, &resp) {
+		if region := resp.Response.Header.Get("X-Amz-Bucket-Region"); region != "" {
+			return region
+		}
+	}
+	return asked
+}
+
+// readEncryption finds the KMS key of the bucket's default encryption, unless
+// the author named it.
+func (p *Probe) readEncryption(ctx context.Context, patience time.Time) {
+	p.Report.Set(CheckEncryption, NotTested, "is decided by s3:PutObject", "")
+	if p.target.Key != "" {
+		return
+	}
+	var out *s3.GetBucketEncryptionOutput
+	err := patiently(ctx, patience, func(ctx context.Context) (err error) {
+		out, err = p.own.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
+		return err
+	})
+	switch {
+	case hasCode(err, "ServerSideEncryptionConfigurationNotFoundError"):
+	case err != nil:
+		p.Report.Set(CheckEncryption, Warn, "could not be read: "+short(err),
+			"set KmsKeyArn if the bucket's default encryption uses a customer's KMS key")
+	case out.ServerSideEncryptionConfiguration != nil:
+		for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
+			if d := rule.ApplyServerSideEncryptionByDefault; d != nil {
+				p.keyName = aws.ToString(d.KMSMasterKeyID)
+			}
+		}
+	}
+}
+
+// readOwnership finds out whether the bucket has ACLs. A bucket without
+// ownership controls is older than them, and has.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+func (p *Probe) readOwnership(ctx context.Context, patience time.Time) {
+	var out *s3.GetBucketOwnershipControlsOutput
+	err := patiently(ctx, patience, func(ctx context.Context) (err error) {
+		out, err = p.own.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
+		return err
+	})
+	if err != nil && !hasCode(err, "OwnershipControlsNotFoundError") {
+		p.Report.Set(CheckObjectOwnership, NotTested, "could not be read: "+short(err), "")
+		return
+	}
+	p.Report.Set(CheckObjectOwnership, Pass, "lets ACLs be set", "")
+	if err != nil || out.OwnershipControls == nil {
+		return
+	}
+	for _, rule := range out.OwnershipControls.Rules {
+		if rule.ObjectOwnership == types.ObjectOwnershipBucketOwnerEnforced {
+			p.bucket.ACLsDisabled = true
+			p.Report.Set(CheckObjectOwnership, Warn, "disables ACLs (BucketOwnerEnforced): an export that asks for a public ACL is refused", "")
+		}
+	}
+}
+
+// readDeletability finds out whether the marker could be deleted once written.
+func (p *Probe) readDeletability(ctx context.Context, patience time.Time) {
+	var lock *s3.GetObjectLockConfigurationOutput
+	var versioning *s3.GetBucketVersioningOutput
+	var lockErr, versioningErr error
+	parallel.Do(ctx, func(ctx context.Context) {
+		lockErr = patiently(ctx, patience, func(ctx context.Context) (err error) {
+			lock, err = p.own.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
+			return err
+		})
+	}, func(ctx context.Context) {
+		versioningErr = patiently(ctx, patience, func(ctx context.Context) (err error) {
+			versioning, err = p.own.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
+			return err
+		})
+	})
+	if hasCode(lockErr, "ObjectLockConfigurationNotFoundError") {
+		lock, lockErr = &s3.GetObjectLockConfigurationOutput{}, nil
+	}
+	if err := errors.Join(lockErr, versioningErr); err != nil {
+		p.bucket.Versioned, p.bucket.Undeletable = true, true
+		p.Report.Set(CheckObjectLock, NotTested, "could not be read, so that no object is written: "+short(err), "")
+		return
+	}
+	retention := lock.ObjectLockConfiguration != nil && lock.ObjectLockConfiguration.Rule != nil
+	mfa := versioning.MFADelete == types.MFADeleteStatusEnabled
+	p.bucket.Versioned = versioning.Status != ""
+	p.bucket.Undeletable = retention || mfa
+	switch {
+	case retention:
+		p.Report.Set(CheckObjectLock, Warn, "has a default retention: exports cannot be deleted before it ends, and no object is written to check", "")
+	case mfa:
+		p.Report.Set(CheckObjectLock, Warn, "has MFA delete: no object is written to check, as it could not be deleted", "")
+	default:
+		p.Report.Set(CheckObjectLock, Pass, "retains nothing", "")
+	}
+}
+
+// hasCode reports whether err is AWS's answer with that error code.
+func hasCode(err error, code string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == code
+}
+
+// httpStatus returns the HTTP status of AWS's answer, 0 if there was none.
+func httpStatus(err error) int {
+	var resp *awshttp.ResponseError
+	if errors.As(err, &resp) {
+		return resp.HTTPStatusCode()
+	}
+	return 0
+}
+
+// short returns AWS's code and message, without the request's ids, which only
+// the log has room for.
+func short(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	return err.Error()
+}
