@@ -12,25 +12,18 @@ type cleanUpKey struct{}
 type cleanUpTerms struct {
 	// share is the longest that one clean-up may take.
 	share time.Duration
-	// latest ends when no clean-up may go on: at its deadline, or when the
-	// verdict is decided.
+	// latest is the parent of the work's context and of every clean-up's. It
+	// ends when no clean-up may go on, or else with the verdict.
 	latest context.Context
 }
 
 // CleanUp returns a context for undoing things, which outlives ctx by the
 // clean-up share of the function's time. It ends after that share, counted from
-// the call, and in any case before the verdict: no call follows the verdict.
+// the call, and in any case before the verdict: no call follows the verdict. Its
+// values are the invocation's.
 func CleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
-	detached := context.WithoutCancel(ctx)
-	terms, ok := ctx.Value(cleanUpKey{}).(cleanUpTerms)
-	if !ok {
-		return context.WithTimeout(detached, maxMargin*cleanUpTenths/10)
+	if terms, ok := ctx.Value(cleanUpKey{}).(*cleanUpTerms); ok {
+		return context.WithTimeout(terms.latest, terms.share)
 	}
-	end := time.Now().Add(terms.share)
-	if latest, _ := terms.latest.Deadline(); latest.Before(end) {
-		end = latest
-	}
-	ctx, cancel := context.WithDeadline(detached, end)
-	stop := context.AfterFunc(terms.latest, cancel)
-	return ctx, func() { stop(); cancel() }
+	return context.WithTimeout(context.WithoutCancel(ctx), maxMargin*cleanUpTenths/10)
 }

@@ -23,7 +23,7 @@ func status(code int) answer {
 		w.Header().Set("Location", "http://127.0.0.1/elsewhere")
 		w.WriteHeader(code)
 		// What S3 says when a signature does not match has the signature in it.
-		w.Write([]byte("<Error><SignatureProvided>" + testQuery + "</SignatureProvided></Error>"))
+		_, _ = w.Write([]byte("<Error><SignatureProvided>" + testQuery + "</SignatureProvided></Error>"))
 	}
 }
 
@@ -33,11 +33,11 @@ func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // drip sends a byte of the answer's header every second and never ends it.
 func drip(w http.ResponseWriter, _ *http.Request) {
-	conn, _, err := w.(http.Hijacker).Hijack()
+	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	for _, b := range "HTTP/1.1 200 " + strings.Repeat("O", 3600) {
 		if _, err := conn.Write([]byte{byte(b)}); err != nil {
 			return
@@ -49,7 +49,7 @@ func drip(w http.ResponseWriter, _ *http.Request) {
 // dripBody says 200 at once; that is enough.
 func dripBody(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
-	w.(http.Flusher).Flush()
+	_ = http.NewResponseController(w).Flush()
 	<-r.Context().Done()
 }
 
@@ -228,7 +228,7 @@ func TestDeliveryOverTCP(t *testing.T) {
 		if tries.Add(1) > 2 {
 			return
 		}
-		conn, _, err := w.(http.Hijacker).Hijack()
+		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 			return

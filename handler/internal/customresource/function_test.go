@@ -76,8 +76,11 @@ func newBench(t *testing.T, h Handler) *bench {
 	conns := make(pipes)
 	b.client.Transport.(*http.Transport).DialContext = conns.dial
 	server := &http.Server{Handler: b}
-	go server.Serve(conns)
-	t.Cleanup(func() { server.Close(); b.serving.Wait() })
+	go func() { _ = server.Serve(conns) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		b.serving.Wait()
+	})
 	return b
 }
 
@@ -195,7 +198,7 @@ func TestInvoke(t *testing.T) {
 		{"create failed halfway", testEvent("Create"), failedHalfway, "FAILED", "thing-3", "denied", nil},
 		{"update failed", testEvent("Update"), failed, "FAILED", "thing-1", "denied", nil},
 		{"delete failed", testEvent("Delete"), failed, "FAILED", "thing-1", "denied", nil},
-		{"an error without a text", testEvent("Delete"), func(context.Context, *Request) (map[string]any, error) { return nil, errors.New("") }, "FAILED", "thing-1", "log group", nil},
+		{"an error without a text", testEvent("Delete"), func(context.Context, *Request) (map[string]any, error) { return nil, errors.New("") }, "FAILED", "thing-1", "no reason was given (more in log group group, stream stream)", nil},
 		{"attributes that JSON cannot tell", testEvent("Create"), func(_ context.Context, r *Request) (map[string]any, error) {
 			r.Report("thing-2")
 			return map[string]any{"F": func() {}}, nil

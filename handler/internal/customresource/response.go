@@ -2,6 +2,7 @@ package customresource
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,7 +49,8 @@ func conclude(event cfn.Event, physicalID string, o outcome, logs string) (verdi
 			return v, nil
 		}
 	}
-	v.status, v.reason = cfn.StatusFailed, err.Error()
+	// A FAILED without a Reason is not valid.
+	v.status, v.reason = cfn.StatusFailed, cmp.Or(err.Error(), "no reason was given")
 	resp.Status, resp.Data = cfn.StatusFailed, nil
 	v.body, err = encodeCut(resp, v.reason, logs)
 	return v, err

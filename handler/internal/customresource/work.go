@@ -20,8 +20,8 @@ const (
 	cleanUpTenths = 4
 	graceTenths   = 1
 
-	// minWork is less than any handler needs for its first changes and for
-	// undoing them. With less than that, nothing is begun.
+	// minWork is what a handler needs at the very least to change something and
+	// to see it through. With less than that, nothing is begun.
 	minWork = 3 * time.Second
 )
 
@@ -55,10 +55,11 @@ func work(ctx context.Context, h Handler, r *Request) (map[string]any, error) {
 			r.Deadline.Sub(start).Round(time.Millisecond))
 	}
 
-	latest, over := context.WithDeadline(ctx, s.cleanUp)
+	terms := &cleanUpTerms{share: s.share}
+	latest, over := context.WithDeadline(context.WithValue(ctx, cleanUpKey{}, terms), s.cleanUp)
 	defer over()
-	ctx = context.WithValue(ctx, cleanUpKey{}, cleanUpTerms{share: s.share, latest: latest})
-	ctx, cancel := context.WithDeadline(ctx, s.work)
+	terms.latest = latest
+	ctx, cancel := context.WithDeadline(latest, s.work)
 	defer cancel()
 
 	done := make(chan outcome, 1)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"pgregory.net/rapid"
 )
@@ -41,6 +42,7 @@ func TestDeadline(t *testing.T) {
 }
 
 func testWorkThatReturns(t *testing.T, left, want time.Duration) {
+	t.Helper()
 	start := time.Now()
 	b := newBench(t, func(ctx context.Context, r *Request) (map[string]any, error) {
 		r.Report("thing-2")
@@ -61,6 +63,7 @@ func testWorkThatReturns(t *testing.T, left, want time.Duration) {
 }
 
 func testWorkThatHangs(t *testing.T, left, want time.Duration) {
+	t.Helper()
 	start := time.Now()
 	release := make(chan struct{})
 	b := newBench(t, func(_ context.Context, r *Request) (map[string]any, error) {
@@ -228,6 +231,32 @@ func TestCleanUpKeepsValues(t *testing.T) {
 	if _, bounded := ctx.Deadline(); ctx.Err() != nil || !bounded || ctx.Value(key{}) != "value" {
 		t.Errorf("got %v, want a bounded context, alive, with its parent's values", ctx)
 	}
+}
+
+// Cleaning up within a clean-up buys no time.
+func TestCleanUpWithinACleanUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(ctx context.Context, _ *Request) (map[string]any, error) {
+			<-ctx.Done()
+			first, cancel := CleanUp(ctx)
+			defer cancel()
+			time.Sleep(3 * time.Second)
+			second, cancel := CleanUp(first)
+			defer cancel()
+			want, _ := first.Deadline()
+			if got, _ := second.Deadline(); !got.Equal(want) {
+				t.Errorf("the second ends %v after the first", got.Sub(want))
+			}
+			if _, ok := lambdacontext.FromContext(second); !ok {
+				t.Error("the clean-up does not know its invocation")
+			}
+			return nil, ctx.Err()
+		})
+		if err := b.invoke(testEvent("Delete"), time.Minute); err != nil {
+			t.Errorf("Invoke: %v", err)
+		}
+	})
 }
 
 // A goroutine that the work leaves behind must not call AWS after the verdict.
