@@ -1,0 +1,167 @@
+package cloudformation
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The statuses of stacks and resources that this package decides on:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html.
+// Those of a resource are these with the verb that fits.
+const (
+	createInProgress         = "CREATE_IN_PROGRESS"
+	createComplete           = "CREATE_COMPLETE"
+	createFailed             = "CREATE_FAILED"
+	rollbackInProgress       = "ROLLBACK_IN_PROGRESS"
+	rollbackComplete         = "ROLLBACK_COMPLETE"
+	rollbackFailed           = "ROLLBACK_FAILED"
+	updateInProgress         = "UPDATE_IN_PROGRESS"
+	updateCleanup            = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+	updateComplete           = "UPDATE_COMPLETE"
+	updateFailed             = "UPDATE_FAILED"
+	updateRollbackInProgress = "UPDATE_ROLLBACK_IN_PROGRESS"
+	updateRollbackCleanup    = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+	updateRollbackComplete   = "UPDATE_ROLLBACK_COMPLETE"
+	updateRollbackFailed     = "UPDATE_ROLLBACK_FAILED"
+	deleteInProgress         = "DELETE_IN_PROGRESS"
+	deleteComplete           = "DELETE_COMPLETE"
+	deleteFailed             = "DELETE_FAILED"
+	deleteSkipped            = "DELETE_SKIPPED"
+	stackType                = "AWS::CloudFormation::Stack"
+)
+
+// A Stack is a stack as it was at one moment.
+type Stack struct {
+	Name, ID, Status, Reason string
+	Outputs                  map[string]string
+	// Resources by logical id, those that were deleted included.
+	Resources map[string]Resource
+	// Events in order, the oldest first.
+	Events []Event
+}
+
+// A Resource is a resource of a [Stack].
+type Resource struct {
+	LogicalID, PhysicalID, Type, Status, Reason string
+	// Attributes that Fn::GetAtt returns.
+	Attributes map[string]string
+}
+
+// An Event is one line of a stack's history.
+type Event struct {
+	Time                                                   time.Time
+	StackName, LogicalID, PhysicalID, Type, Status, Reason string
+}
+
+// A stack is what the engine knows of one. Its fields, and those of its
+// resources, are guarded by Engine.mu.
+type stack struct {
+	name, id, status, reason string
+	template                 *template
+	created                  time.Time
+	parameters               map[string]any
+	resources                map[string]*resource
+	// replaced incarnations wait for the cleanup.
+	replaced         []*resource
+	outputs, exports map[string]string
+	imports          map[string]bool
+	events           []Event
+	running          *Operation
+}
+
+// A resource is one incarnation of a resource: a replacement makes another.
+type resource struct {
+	logicalID, kind, physicalID, status, reason string
+	properties                                  map[string]any
+	attributes                                  map[string]string
+	dependsOn                                   []string
+	// retain it when it is deleted, or replaced.
+	retain, retainReplaced bool
+	changed                time.Time
+	// abandoned: a cleanup failed to delete it and will not try again.
+	abandoned bool
+}
+
+func (r *resource) alive() bool {
+	return r != nil && r.status != deleteComplete && r.status != deleteSkipped && !r.abandoned
+}
+
+// mark gives a resource a status, and tells it.
+func (e *Engine) mark(st *stack, r *resource, status, reason string) {
+	e.telling.Lock()
+	defer e.telling.Unlock()
+	e.mu.Lock()
+	r.status, r.reason, r.changed = status, reason, time.Now()
+	event := Event{r.changed, st.name, r.logicalID, r.physicalID, r.kind, status, reason}
+	st.events = append(st.events, event)
+	e.mu.Unlock()
+	if e.options.OnEvent != nil {
+		e.options.OnEvent(event)
+	}
+}
+
+// markStack gives a stack a status, and tells it. A stack that is being deleted
+// hears no more of the create that was cancelled for it.
+func (e *Engine) markStack(st *stack, status, reason string) {
+	e.telling.Lock()
+	defer e.telling.Unlock()
+	e.mu.Lock()
+	if st.status == deleteInProgress && !strings.HasPrefix(status, "DELETE_") {
+		e.mu.Unlock()
+		return
+	}
+	st.status, st.reason = status, reason
+	event := Event{time.Now(), st.name, st.name, st.id, stackType, status, reason}
+	st.events = append(st.events, event)
+	e.mu.Unlock()
+	if e.options.OnEvent != nil {
+		e.options.OnEvent(event)
+	}
+}
+
+func (st *stack) snapshot() *Stack {
+	s := &Stack{
+		Name: st.name, ID: st.id, Status: st.status, Reason: st.reason,
+		Outputs: maps.Clone(st.outputs), Events: slices.Clone(st.events), Resources: map[string]Resource{},
+	}
+	for id, r := range st.resources {
+		s.Resources[id] = Resource{id, r.physicalID, r.kind, r.status, r.reason, maps.Clone(r.attributes)}
+	}
+	return s
+}
+
+// stackID returns an ARN with a time-based UUID, whose last segment is the same
+// in many stacks, as AWS's is.
+func (e *Engine) stackID(name string) string {
+	// The UUID's epoch is 1582-10-15, its unit 100 ns: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-1
+	ticks := uint64(time.Now().UnixNano()/100) + 0x01b21dd213814000 //nolint:gosec // the clock is past 1970
+	var b [16]byte
+	binary.BigEndian.PutUint32(b[0:], uint32(ticks))                   //nolint:gosec // the low part
+	binary.BigEndian.PutUint16(b[4:], uint16(ticks>>32))               //nolint:gosec // the middle part
+	binary.BigEndian.PutUint16(b[6:], uint16(ticks>>48)&0x0fff|0x1000) //nolint:gosec // the high part
+	rand.Read(b[8:10])
+	b[8] = b[8]&0x3f | 0x80
+	copy(b[10:], "\x0a\x58\xa9\xfe\xac\x02")
+	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%x-%x-%x-%x-%x",
+		e.options.Region, e.options.Account, name, b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// physicalName makes up the name of a resource that its template does not name:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html.
+func (st *stack) physicalName(logicalID string, limit int) string {
+	name := st.name + "-" + logicalID
+	return name[:min(len(name), limit-14)] + "-" + rand.Text()[:13]
+}
+
+// newUUID returns a random UUID (version 4).
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
