@@ -2,11 +2,9 @@ package aws
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 )
@@ -32,7 +30,6 @@ type Cloud struct {
 	options  Options
 	listener net.Listener
 	server   *http.Server
-	closed   chan struct{}
 
 	mu       sync.Mutex // guards all below
 	state    *State
@@ -55,8 +52,7 @@ func Start(o Options) *Cloud {
 		panic(fmt.Sprintf("listen on loopback: %v", err))
 	}
 	c := &Cloud{
-		options: o, listener: listener, closed: make(chan struct{}),
-		state: seed(), past: map[string][]pastRole{}, sessions: map[string]*session{},
+		options: o, listener: listener, state: seed(), past: map[string][]pastRole{}, sessions: map[string]*session{},
 		services: map[string]Handler{}, tokens: max(o.IAMRate, 1), refilled: time.Now(),
 	}
 	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
@@ -67,10 +63,9 @@ func Start(o Options) *Cloud {
 // URL is the endpoint of every service, for AWS_ENDPOINT_URL.
 func (c *Cloud) URL() string { return "http://" + c.listener.Addr().String() }
 
-// Close ends the cloud and every call that hangs in it.
+// Close ends the cloud, and every call that hangs in it.
 func (c *Cloud) Close() {
-	close(c.closed)
-	c.server.Close()
+	c.server.Close() //nolint:errcheck // the listener's error; there is nothing to be done about it
 }
 
 // View calls f with the state under the cloud's lock. What f keeps of it may
@@ -109,42 +104,4 @@ func (c *Cloud) Edit(f func(*State)) {
 func (c *Cloud) id(prefix string) string {
 	c.serial++
 	return fmt.Sprintf("%s%016d", prefix, c.serial)
-}
-
-// A pastRole is a role as it was until a moment; nil if it did not exist.
-type pastRole struct {
-	until time.Time
-	role  *Role
-}
-
-// role returns the role of that key as it was lag ago, or nil.
-func (c *Cloud) role(key string, lag time.Duration) *Role {
-	then := time.Now().Add(-lag)
-	for _, p := range c.past[key] {
-		if p.until.After(then) {
-			return p.role
-		}
-	}
-	return c.state.Roles[key]
-}
-
-// remember keeps what a role was before a change that came over HTTP.
-func (c *Cloud) remember(key string, before *Role) {
-	if reflect.DeepEqual(before, c.state.Roles[key].clone()) {
-		return
-	}
-	now := time.Now()
-	old := now.Add(-max(c.options.Propagation, c.options.ReadLag))
-	kept := slices.DeleteFunc(c.past[key], func(p pastRole) bool { return p.until.Before(old) })
-	c.past[key] = append(kept, pastRole{until: now, role: before})
-}
-
-func (r *Role) clone() *Role {
-	if r == nil {
-		return nil
-	}
-	role := *r
-	role.Inline, role.Tags = maps.Clone(r.Inline), maps.Clone(r.Tags)
-	role.Attached, role.InstanceProfiles = slices.Clone(r.Attached), slices.Clone(r.InstanceProfiles)
-	return &role
 }

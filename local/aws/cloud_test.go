@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -184,6 +185,11 @@ func TestUnknownIsLoud(t *testing.T) {
 		},
 		"service": func(ctx context.Context) error {
 			_, err := cloudformation.NewFromConfig(c.Config(admin, region)).DescribeStacks(ctx, nil)
+			return err
+		},
+		"JSON service": func(ctx context.Context) error {
+			in := &secretsmanager.ListSecretsInput{}
+			_, err := secretsmanager.NewFromConfig(c.Config(admin, region)).ListSecrets(ctx, in)
 			return err
 		},
 	} {

@@ -20,7 +20,8 @@ type session struct {
 	// role is the key of the role and roleID its id: the sessions of a deleted
 	// role do not work with a later one of the same name.
 	role, roleID, name string
-	expires            time.Time
+	// expires is zero for what never does.
+	expires time.Time
 }
 
 // Credentials returns new credentials of a user, or of a session of a role, as
@@ -33,7 +34,7 @@ func (c *Cloud) Credentials(principalARN string) Credentials {
 		return c.issue(session{user: principalARN}).Credentials
 	}
 	key := RoleKey(account, baseName(resource))
-	s := session{role: key, name: "local", expires: time.Now().AddDate(1, 0, 0)}
+	s := session{role: key, name: "local"}
 	if role := c.state.Roles[key]; role != nil {
 		s.roleID = role.ID
 	}
@@ -82,7 +83,7 @@ func (c *Cloud) identify(k *call) {
 	case s.SessionToken != k.http.Header.Get("X-Amz-Security-Token"):
 		k.err = k.invalid("InvalidToken", "The provided token is malformed or otherwise invalid.")
 		return
-	case s.role != "" && time.Now().After(s.expires):
+	case !s.expires.IsZero() && time.Now().After(s.expires):
 		k.err = fail(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
 		if k.Service == "s3" {
 			k.err = fail(http.StatusBadRequest, "ExpiredToken", "The provided token has expired.")

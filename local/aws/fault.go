@@ -23,7 +23,7 @@ type Fault struct {
 	// Status, Code and Message are the error that is answered.
 	Status        int
 	Code, Message string
-	// Hang answers nothing until the client is gone or the cloud is closed.
+	// Hang answers nothing until the client is gone or the cloud closed.
 	Hang bool
 	// Reset cuts the connection.
 	Reset bool
@@ -65,10 +65,7 @@ func (c *Cloud) strike(f *Fault, r *http.Request) error {
 		f.Do()
 	}
 	if f.Hang {
-		select {
-		case <-r.Context().Done():
-		case <-c.closed:
-		}
+		<-r.Context().Done()
 	}
 	if f.Hang || f.Reset {
 		panic(http.ErrAbortHandler)

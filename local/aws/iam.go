@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,57 +12,60 @@ import (
 // An iamOperation is one on a role, authorized as the action of its name.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 type iamOperation struct {
+	run func(c *Cloud, k *call, role *Role) (any, error)
 	// params are the parameters that are known beside RoleName.
 	params string
-	// read marks an operation that lags by [Options.ReadLag].
+	// read operations lag by Options.ReadLag.
 	read bool
-	run  func(c *Cloud, k *call, role *Role) (any, error)
 }
 
-func iamOperations() map[string]iamOperation {
-	return map[string]iamOperation{
-		"GetRole":                       {"", true, (*Cloud).getRole},
-		"CreateRole":                    {"Path AssumeRolePolicyDocument Description PermissionsBoundary Tags", false, (*Cloud).createRole},
-		"DeleteRole":                    {"", false, (*Cloud).deleteRole},
-		"UpdateAssumeRolePolicy":        {"PolicyDocument", false, (*Cloud).updateTrust},
-		"TagRole":                       {"Tags", false, (*Cloud).tagRole},
-		"UntagRole":                     {"TagKeys", false, (*Cloud).untagRole},
-		"ListRoleTags":                  {"Marker MaxItems", true, (*Cloud).listRoleTags},
-		"PutRolePolicy":                 {"PolicyName PolicyDocument", false, (*Cloud).putRolePolicy},
-		"GetRolePolicy":                 {"PolicyName", true, (*Cloud).getRolePolicy},
-		"DeleteRolePolicy":              {"PolicyName", false, (*Cloud).deleteRolePolicy},
-		"ListRolePolicies":              {"Marker MaxItems", true, (*Cloud).listRolePolicies},
-		"AttachRolePolicy":              {"PolicyArn", false, (*Cloud).attachRolePolicy},
-		"DetachRolePolicy":              {"PolicyArn", false, (*Cloud).detachRolePolicy},
-		"ListAttachedRolePolicies":      {"Marker MaxItems", true, (*Cloud).listAttachedRolePolicies},
-		"ListInstanceProfilesForRole":   {"Marker MaxItems", true, (*Cloud).listInstanceProfiles},
-		"PutRolePermissionsBoundary":    {"PermissionsBoundary", false, (*Cloud).putBoundary},
-		"DeleteRolePermissionsBoundary": {"", false, (*Cloud).deleteBoundary},
-	}
+var iamOperations = map[string]iamOperation{
+	"GetRole":                       {(*Cloud).getRole, "", true},
+	"CreateRole":                    {(*Cloud).createRole, "Path AssumeRolePolicyDocument Description PermissionsBoundary Tags", false},
+	"DeleteRole":                    {(*Cloud).deleteRole, "", false},
+	"UpdateAssumeRolePolicy":        {(*Cloud).updateTrust, "PolicyDocument", false},
+	"TagRole":                       {(*Cloud).tagRole, "Tags", false},
+	"UntagRole":                     {(*Cloud).untagRole, "TagKeys", false},
+	"PutRolePolicy":                 {(*Cloud).putRolePolicy, "PolicyName PolicyDocument", false},
+	"GetRolePolicy":                 {(*Cloud).getRolePolicy, "PolicyName", true},
+	"DeleteRolePolicy":              {(*Cloud).deleteRolePolicy, "PolicyName", false},
+	"ListRolePolicies":              {(*Cloud).listRolePolicies, "Marker MaxItems", true},
+	"AttachRolePolicy":              {(*Cloud).attachRolePolicy, "PolicyArn", false},
+	"DetachRolePolicy":              {(*Cloud).detachRolePolicy, "PolicyArn", false},
+	"ListAttachedRolePolicies":      {(*Cloud).listAttachedRolePolicies, "Marker MaxItems", true},
+	"PutRolePermissionsBoundary":    {(*Cloud).putBoundary, "PermissionsBoundary", false},
+	"DeleteRolePermissionsBoundary": {(*Cloud).deleteBoundary, "", false},
+}
+
+// boundedActions have the condition key iam:PermissionsBoundary.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+var boundedActions = []string{
+	"CreateRole", "PutRolePolicy", "DeleteRolePolicy", "AttachRolePolicy", "DetachRolePolicy",
+	"PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary",
 }
 
 func (c *Cloud) iam(k *call) (*reply, error) {
-	op, ok := iamOperations()[k.op()]
+	op, ok := iamOperations[k.op()]
 	if !ok {
 		return nil, NotImplemented("%s", k.Op)
 	}
 	if err := k.known("RoleName " + op.params); err != nil {
 		return nil, err
 	}
-	if err := k.matches("RoleName", roleName); err != nil {
+	name := k.Params.Get("RoleName")
+	if err := matches("roleName", name, roleName); err != nil {
 		return nil, err
 	}
-	k.Resource = c.roleARN(k)
-	key := RoleKey(k.account, k.Params.Get("RoleName"))
-	if err := c.allow(k, request{Action: k.Op, Resource: k.Resource, Context: k.iamContext(c.state.Roles[key])}); err != nil {
+	if err := c.allowIAM(k, k.op()); err != nil {
 		return nil, err
 	}
+	key := RoleKey(k.account, name)
 	role := c.state.Roles[key]
 	if op.read {
 		role = c.role(key, c.options.ReadLag)
 	}
 	if role == nil && k.op() != "CreateRole" {
-		return nil, fail(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", k.Params.Get("RoleName"))
+		return nil, fail(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", name)
 	}
 	before := c.state.Roles[key].clone()
 	answer, err := k.queryReply(op.run(c, k, role))
@@ -69,44 +73,32 @@ func (c *Cloud) iam(k *call) (*reply, error) {
 	return answer, err
 }
 
-// roleARN returns what a call is authorized on: the role's own ARN, and for one
-// that does not exist the ARN that it would have.
-func (c *Cloud) roleARN(k *call) string {
-	name := k.Params.Get("RoleName")
-	role := c.state.Roles[RoleKey(k.account, name)]
+// allowIAM decides on an action on the role that a call is for: on its own ARN,
+// and for a role that does not exist on the ARN that it would have.
+func (c *Cloud) allowIAM(k *call, action string) error {
+	role := c.state.Roles[RoleKey(k.account, k.Params.Get("RoleName"))]
 	if role == nil || k.op() == "CreateRole" {
-		role = &Role{Account: k.account, Path: k.path(), Name: name}
+		role = &Role{Account: k.account, Path: k.path(), Name: k.Params.Get("RoleName")}
 	}
-	return role.ARN()
+	k.Resource = role.ARN()
+	return c.allow(k, request{Action: "iam:" + action, Resource: k.Resource, Context: k.iamContext(action, role)})
 }
 
-func (k *call) path() string {
-	if path := k.Params.Get("Path"); path != "" {
-		return path
-	}
-	return "/"
-}
+func (k *call) path() string { return cmp.Or(k.Params.Get("Path"), "/") }
 
 // iamContext gathers IAM's own condition keys.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
-func (k *call) iamContext(role *Role) map[string][]string {
+func (k *call) iamContext(action string, role *Role) map[string][]string {
 	context := map[string][]string{}
-	set := func(key, value string) {
-		if value != "" {
-			context[key] = []string{value}
-		}
-	}
-	if role != nil && k.op() != "CreateRole" {
-		for tag, value := range role.Tags {
-			context["aws:ResourceTag/"+tag], context["iam:ResourceTag/"+tag] = []string{value}, []string{value}
-		}
-		if !strings.HasSuffix(k.op(), "tagRole") && !strings.HasSuffix(k.op(), "TagRole") {
-			set("iam:PermissionsBoundary", role.Boundary)
-		}
+	role.tagContext(context)
+	if arn := k.Params.Get("PolicyArn"); arn != "" {
+		context["iam:PolicyARN"] = []string{arn}
 	}
 	// The boundary that a call sets is the one that counts.
-	set("iam:PermissionsBoundary", k.Params.Get("PermissionsBoundary"))
-	set("iam:PolicyARN", k.Params.Get("PolicyArn"))
+	boundary := cmp.Or(k.Params.Get("PermissionsBoundary"), role.Boundary)
+	if boundary != "" && slices.Contains(boundedActions, action) {
+		context["iam:PermissionsBoundary"] = []string{boundary}
+	}
 	keys := slices.Concat(k.list("Tags", "Key"), k.list("TagKeys", ""))
 	if len(keys) > 0 {
 		context["aws:TagKeys"] = keys
@@ -117,6 +109,12 @@ func (k *call) iamContext(role *Role) map[string][]string {
 	return context
 }
 
+func (r *Role) tagContext(context map[string][]string) {
+	for tag, value := range r.Tags {
+		context["aws:ResourceTag/"+tag], context["iam:ResourceTag/"+tag] = []string{value}, []string{value}
+	}
+}
+
 func (c *Cloud) createRole(k *call, role *Role) (any, error) {
 	tags, err := k.tags(nil)
 	if err != nil {
@@ -124,26 +122,28 @@ func (c *Cloud) createRole(k *call, role *Role) (any, error) {
 	}
 	if len(tags) > 0 {
 		// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html
-		if err := c.allow(k, request{Action: "iam:TagRole", Resource: k.Resource, Context: k.iamContext(nil)}); err != nil {
+		if err := c.allowIAM(k, "TagRole"); err != nil {
 			return nil, err
 		}
 	}
-	if err := k.matches("Path", rolePath); k.Params.Has("Path") && err != nil {
+	if err := matches("path", k.path(), rolePath); err != nil {
 		return nil, err
 	}
 	if role != nil {
 		return nil, fail(http.StatusConflict, "EntityAlreadyExists", "Role with name %s already exists.", k.Params.Get("RoleName"))
 	}
-	trust := k.Params.Get("AssumeRolePolicyDocument")
+	trust, boundary := k.Params.Get("AssumeRolePolicyDocument"), k.Params.Get("PermissionsBoundary")
 	if err := c.checkTrust(trust); err != nil {
 		return nil, err
 	}
-	if err := c.checkBoundary(k); k.Params.Has("PermissionsBoundary") && err != nil {
-		return nil, err
+	if boundary != "" {
+		if err := c.attachable(k, boundary, "Scope ARN:"); err != nil {
+			return nil, err
+		}
 	}
 	role = &Role{
 		Account: k.account, Name: k.Params.Get("RoleName"), ID: c.id("AROA"), Path: k.path(), Trust: trust,
-		Inline: map[string]string{}, Boundary: k.Params.Get("PermissionsBoundary"), Tags: tags,
+		Inline: map[string]string{}, Boundary: boundary, Tags: tags,
 		Description: k.Params.Get("Description"), Created: time.Now(),
 	}
 	c.state.Roles[RoleKey(role.Account, role.Name)] = role
@@ -194,11 +194,12 @@ func (c *Cloud) untagRole(k *call, role *Role) (any, error) {
 }
 
 func (c *Cloud) putBoundary(k *call, role *Role) (any, error) {
-	if err := c.checkBoundary(k); err != nil {
-		return nil, err
+	arn := k.Params.Get("PermissionsBoundary")
+	err := c.attachable(k, arn, "Scope ARN:")
+	if err == nil {
+		role.Boundary = arn
 	}
-	role.Boundary = k.Params.Get("PermissionsBoundary")
-	return nil, nil
+	return nil, err
 }
 
 func (c *Cloud) deleteBoundary(_ *call, role *Role) (any, error) {
@@ -208,7 +209,7 @@ func (c *Cloud) deleteBoundary(_ *call, role *Role) (any, error) {
 
 func (c *Cloud) putRolePolicy(k *call, role *Role) (any, error) {
 	name, text := k.Params.Get("PolicyName"), k.Params.Get("PolicyDocument")
-	if err := k.matches("PolicyName", policyName); err != nil {
+	if err := matches("policyName", name, policyName); err != nil {
 		return nil, err
 	}
 	if err := malformed(c.state.Check(LayerIdentity, text)); err != nil {
@@ -290,25 +291,4 @@ func (c *Cloud) listAttachedRolePolicies(k *call, role *Role) (any, error) {
 		page
 		AttachedPolicies []attached `xml:"AttachedPolicies>member"`
 	}{more, list}, nil
-}
-
-func (c *Cloud) listInstanceProfiles(k *call, role *Role) (any, error) {
-	type profile struct{ InstanceProfileName, Path, Arn string }
-	names, more := k.page(role.InstanceProfiles)
-	list := make([]profile, len(names))
-	for i, name := range names {
-		list[i] = profile{name, "/", "arn:aws:iam::" + role.Account + ":instance-profile/" + name}
-	}
-	return struct {
-		page
-		InstanceProfiles []profile `xml:"InstanceProfiles>member"`
-	}{more, list}, nil
-}
-
-func (c *Cloud) listRoleTags(k *call, role *Role) (any, error) {
-	keys, more := k.page(slices.Collect(maps.Keys(role.Tags)))
-	return struct {
-		page
-		Tags []tag `xml:"Tags>member"`
-	}{more, describeTags(keys, role.Tags)}, nil
 }

@@ -30,9 +30,9 @@ var (
 	tagValue   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
 )
 
-func (k *call) matches(param string, pattern *regexp.Regexp) error {
-	if value := k.Params.Get(param); !pattern.MatchString(value) {
-		return invalid(strings.ToLower(param[:1])+param[1:], value, "Member must satisfy regular expression pattern: "+pattern.String())
+func matches(param, value string, pattern *regexp.Regexp) error {
+	if !pattern.MatchString(value) {
+		return invalid(param, value, "Member must satisfy regular expression pattern: "+pattern.String())
 	}
 	return nil
 }
@@ -90,10 +90,6 @@ func dense(text string) int {
 	return n
 }
 
-func (c *Cloud) checkBoundary(k *call) error {
-	return c.attachable(k, k.Params.Get("PermissionsBoundary"), "Scope ARN:")
-}
-
 func (c *Cloud) attachable(k *call, arn, what string) error {
 	if owner, _ := splitARN(arn); c.state.Policies[arn] == nil || owner != "aws" && owner != k.account {
 		return fail(http.StatusNotFound, "NoSuchEntity", "%s %s does not exist or is not attachable.", what, arn)
@@ -128,14 +124,6 @@ func (k *call) page(names []string) ([]string, page) {
 
 type tag struct{ Key, Value string }
 
-func describeTags(keys []string, tags map[string]string) []tag {
-	list := make([]tag, len(keys))
-	for i, key := range keys {
-		list[i] = tag{key, tags[key]}
-	}
-	return list
-}
-
 type boundary struct{ PermissionsBoundaryType, PermissionsBoundaryArn string }
 
 type roleDescription struct {
@@ -151,7 +139,9 @@ func describeRole(r *Role) any {
 	d := roleDescription{
 		Path: r.Path, RoleName: r.Name, RoleId: r.ID, Arn: r.ARN(), CreateDate: r.Created.UTC().Format(time.RFC3339),
 		AssumeRolePolicyDocument: encode(r.Trust), Description: r.Description, MaxSessionDuration: 3600,
-		Tags: describeTags(slices.Sorted(maps.Keys(r.Tags)), r.Tags),
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
+		d.Tags = append(d.Tags, tag{key, r.Tags[key]})
 	}
 	if r.Boundary != "" {
 		d.PermissionsBoundary = &boundary{"Policy", r.Boundary}

@@ -1,8 +1,10 @@
 package aws
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,7 +39,7 @@ func (c *Cloud) Handle(service string, h Handler) {
 
 // nameQuery names the operation of the query protocol that a call is for.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/MakingRequests.html
-func (k *call) nameQuery(c *Cloud) {
+func (k *call) nameQuery() {
 	form, err := url.ParseQuery(string(k.body))
 	if err != nil && k.err == nil {
 		k.err = fail(http.StatusBadRequest, "MalformedQueryString", "%v", err)
@@ -45,12 +47,7 @@ func (k *call) nameQuery(c *Cloud) {
 	k.Op, k.Params = k.Service+":"+form.Get("Action"), form
 	form.Del("Action")
 	form.Del("Version")
-	switch k.Service {
-	case "iam":
-		k.Resource = c.roleARN(k)
-	case "sts":
-		k.Resource = form.Get("RoleArn")
-	}
+	k.Resource = form.Get("RoleArn")
 }
 
 func (k *call) op() string { return strings.TrimPrefix(k.Op, k.Service+":") }
@@ -100,7 +97,8 @@ func (c *Cloud) allowForeign(k *call, arn string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k.Resource = arn
-	return c.allow(k, request{Action: k.Op, Resource: arn})
+	account, _ := splitARN(arn)
+	return c.allow(k, request{Action: k.Op, Resource: arn, ResourceAccount: account})
 }
 
 // A queryResponse wraps the result of an operation of the query protocol.
@@ -139,6 +137,16 @@ func xmlReply(status int, value any) (*reply, error) {
 	return &reply{status, http.Header{"Content-Type": {"text/xml"}}, append([]byte(xml.Header), body...)}, nil
 }
 
+// jsonReply answers the services that take a target header, of which none is
+// known here yet but to say so.
+func jsonReply(status int, value any) (*reply, error) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	return &reply{status, http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, body}, nil
+}
+
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -168,13 +176,12 @@ func (e *Error) reply(k *call) *reply {
 		value = xmlError{Code: e.Code, Message: e.Message}
 	}
 	answer, err := xmlReply(status, value)
+	if k.http.Header.Get("X-Amz-Target") != "" {
+		answer, err = jsonReply(status, map[string]string{"__type": e.Code, "message": e.Message})
+	}
 	if err != nil {
 		panic(err) // strings always marshal
 	}
-	for name, values := range e.header {
-		answer.header[name] = values
-	}
-	// The services that speak JSON are not known here, but to say so.
-	answer.header.Set("X-Amzn-Errortype", e.Code)
+	maps.Copy(answer.header, e.header)
 	return answer
 }

@@ -17,27 +17,25 @@ type s3Operation struct {
 }
 
 // s3Operations holds the operations by method, kind of resource and subresource.
-func s3Operations() map[string]s3Operation {
-	return map[string]s3Operation{
-		"HEAD bucket":                  {"HeadBucket", "s3:ListBucket", headBucket},
-		"GET bucket":                   {"ListObjects", "s3:ListBucket", listObjects},
-		"GET bucket list-type":         {"ListObjectsV2", "s3:ListBucket", listObjects},
-		"GET bucket versions":          {"ListObjectVersions", "s3:ListBucketVersions", listVersions},
-		"GET bucket uploads":           {"ListMultipartUploads", "s3:ListBucketMultipartUploads", listUploads},
-		"GET bucket location":          {"GetBucketLocation", "s3:GetBucketLocation", configuration((*Bucket).location)},
-		"GET bucket encryption":        {"GetBucketEncryption", "s3:GetEncryptionConfiguration", configuration((*Bucket).encryption)},
-		"GET bucket ownershipControls": {"GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", configuration((*Bucket).ownershipControls)},
-		"GET bucket object-lock":       {"GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", configuration((*Bucket).objectLock)},
-		"GET bucket versioning":        {"GetBucketVersioning", "s3:GetBucketVersioning", configuration((*Bucket).versioning)},
-		"GET bucket publicAccessBlock": {"GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", configuration((*Bucket).publicAccessBlock)},
-		"PUT object":                   {"PutObject", "s3:PutObject", (*Cloud).putObject},
-		"PUT object acl":               {"PutObjectAcl", "s3:PutObjectAcl", (*Cloud).putObjectACL},
-		"GET object":                   {"GetObject", "s3:GetObject", (*Cloud).getObject},
-		"HEAD object":                  {"HeadObject", "s3:GetObject", (*Cloud).getObject},
-		"DELETE object":                {"DeleteObject", "s3:DeleteObject", (*Cloud).deleteObject},
-		"POST object uploads":          {"CreateMultipartUpload", "s3:PutObject", (*Cloud).createUpload},
-		"DELETE object uploadId":       {"AbortMultipartUpload", "s3:AbortMultipartUpload", (*Cloud).abortUpload},
-	}
+var s3Operations = map[string]s3Operation{
+	"HEAD bucket":                  {"HeadBucket", "s3:ListBucket", headBucket},
+	"GET bucket":                   {"ListObjects", "s3:ListBucket", listObjects},
+	"GET bucket list-type":         {"ListObjectsV2", "s3:ListBucket", listObjects},
+	"GET bucket versions":          {"ListObjectVersions", "s3:ListBucketVersions", listVersions},
+	"GET bucket uploads":           {"ListMultipartUploads", "s3:ListBucketMultipartUploads", listUploads},
+	"GET bucket location":          {"GetBucketLocation", "s3:GetBucketLocation", configuration((*Bucket).location)},
+	"GET bucket encryption":        {"GetBucketEncryption", "s3:GetEncryptionConfiguration", configuration((*Bucket).encryption)},
+	"GET bucket ownershipControls": {"GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", configuration((*Bucket).ownershipControls)},
+	"GET bucket object-lock":       {"GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", configuration((*Bucket).objectLock)},
+	"GET bucket versioning":        {"GetBucketVersioning", "s3:GetBucketVersioning", configuration((*Bucket).versioning)},
+	"GET bucket publicAccessBlock": {"GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", configuration((*Bucket).publicAccessBlock)},
+	"PUT object":                   {"PutObject", "s3:PutObject", (*Cloud).putObject},
+	"PUT object acl":               {"PutObjectAcl", "s3:PutObjectAcl", (*Cloud).putObjectACL},
+	"GET object":                   {"GetObject", "s3:GetObject", (*Cloud).getObject},
+	"HEAD object":                  {"HeadObject", "s3:GetObject", (*Cloud).getObject},
+	"DELETE object":                {"DeleteObject", "s3:DeleteObject", (*Cloud).deleteObject},
+	"POST object uploads":          {"CreateMultipartUpload", "s3:PutObject", (*Cloud).createUpload},
+	"DELETE object uploadId":       {"AbortMultipartUpload", "s3:AbortMultipartUpload", (*Cloud).abortUpload},
 }
 
 // s3Params do not choose the operation, and s3Headers are understood, or no
@@ -69,7 +67,7 @@ func (k *call) nameS3() {
 	}
 	k.route = strings.Join(route, " ")
 	k.Op = "s3:" + k.route
-	if op, ok := s3Operations()[k.route]; ok {
+	if op, ok := s3Operations[k.route]; ok {
 		k.Op = "s3:" + op.name
 	}
 	k.Resource = "arn:aws:s3:::" + k.bucketName()
@@ -95,7 +93,7 @@ func (k *call) key() string {
 }
 
 func (c *Cloud) s3(k *call) (*reply, error) {
-	op, ok := s3Operations()[k.route]
+	op, ok := s3Operations[k.route]
 	if !ok {
 		return nil, NotImplemented("%s", k.Op)
 	}
@@ -267,6 +265,6 @@ func (b *Bucket) publicAccessBlock() (any, error) {
 	}
 	return struct {
 		XMLName                                                                     xml.Name `xml:"PublicAccessBlockConfiguration"`
-		BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets bool     //nolint:revive // AWS's names
+		BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets bool
 	}{BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}, nil
 }

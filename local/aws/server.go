@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -98,7 +99,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k := c.begin(r, body)
 	status, code := 0, ""
 	defer func() { c.end(k, status, code) }()
-	c.wait(r, c.options.Latency)
+	wait(r.Context(), c.options.Latency)
 	answer, err := c.answer(k)
 	if err != nil {
 		e := asError(err)
@@ -126,7 +127,7 @@ func (c *Cloud) begin(r *http.Request, body []byte) *call {
 	case r.Header.Get("X-Amz-Target") != "":
 		k.Op = k.Service + ":" + r.Header.Get("X-Amz-Target")
 	default:
-		k.nameQuery(c)
+		k.nameQuery()
 	}
 	return k
 }
@@ -206,17 +207,13 @@ func (c *Cloud) take() bool {
 	return true
 }
 
-// wait waits for d, for the client to go or for the cloud to close.
-func (c *Cloud) wait(r *http.Request, d time.Duration) {
-	if d <= 0 {
-		return
-	}
+// wait waits for d, or for ctx to end.
+func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-r.Context().Done():
-	case <-c.closed:
+	case <-ctx.Done():
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
+	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]{2,1000}[\w+=,.@:/-]{0,224}$`)
 )
 
 func (c *Cloud) sts(k *call) (*reply, error) {
@@ -59,10 +59,7 @@ func (c *Cloud) allowAssume(k *call, role *Role) error {
 	if id := k.Params.Get("ExternalId"); id != "" {
 		context["sts:ExternalId"] = []string{id}
 	}
-	for tag, value := range role.Tags {
-		context["aws:ResourceTag/"+tag] = []string{value}
-		context["iam:ResourceTag/"+tag] = []string{value}
-	}
+	role.tagContext(context)
 	return c.allow(k, request{
 		Action: k.Op, Resource: role.ARN(), ResourceAccount: role.Account, ResourcePolicy: trust, Context: context,
 	})
@@ -81,11 +78,13 @@ func (k *call) sessionDuration() (time.Duration, error) {
 	if seconds > 3600 {
 		return 0, fail(http.StatusBadRequest, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
-	if name := k.Params.Get("RoleSessionName"); !sessionName.MatchString(name) {
-		return 0, invalid("roleSessionName", name, `Member must satisfy regular expression pattern: [\w+=,.@-]*`)
+	if err := matches("roleSessionName", k.Params.Get("RoleSessionName"), sessionName); err != nil {
+		return 0, err
 	}
-	if id := k.Params.Get("ExternalId"); k.Params.Has("ExternalId") && (!externalID.MatchString(id) || len(id) > 1224) {
-		return 0, invalid("externalId", id, `Member must satisfy regular expression pattern: [\w+=,.@:\/-]*`)
+	if k.Params.Has("ExternalId") {
+		if err := matches("externalId", k.Params.Get("ExternalId"), externalID); err != nil {
+			return 0, err
+		}
 	}
 	return time.Duration(seconds) * time.Second, nil
 }
