@@ -84,6 +84,9 @@ func parseDenial(message string) denial {
 }
 
 func asLayer(name string) Layer {
+	if strings.EqualFold(name, "sessions policy") { // as AWS's own page spells it once
+		return layerSession
+	}
 	for _, l := range []Layer{layerIdentity, layerResource, layerTrust, layerBoundary, layerSession, layerSCP, layerRCP, layerEndpoint} {
 		if strings.EqualFold(name, string(l)) {
 			return l

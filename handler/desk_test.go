@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+)
+
+const (
+	account = "123456789012"
+	region  = "eu-west-1"
+	// bucketName is the bucket that every desk has.
+	bucketName = "my-analytics-exports"
+	// stackName is the stack that is deployed from template.yaml.
+	stackName = "exports"
+	// logicalID is that of the resource in template.yaml.
+	logicalID = "ExportAccess"
+	patience  = 2 * time.Minute
+)
+
+// binary is the function as `make build` builds it, but for this machine.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "handler-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // what is left is the system's to clear
+	binary = filepath.Join(dir, "bootstrap")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the function: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// A desk is an AWS with one bucket, on which template.yaml can be deployed.
+// When the test ends it deletes all stacks and sees that the promises hold that
+// hold for every sequence of events.
+type desk struct {
+	*testing.T
+	cloud  *aws.Cloud
+	engine *cloudformation.Engine
+	// leaves are the roles that may be left, by [aws.RoleKey]: those which the
+	// test made itself.
+	leaves map[string]bool
+	// stacks are the names of those that were deployed, in order.
+	stacks []string
+}
+
+// options of a desk.
+type options struct {
+	aws.Options
+	// timeout of the function; by default the template's.
+	timeout time.Duration
+	onEvent func(cloudformation.Event)
+}
+
+func newDesk(t *testing.T, o options) *desk {
+	t.Helper()
+	t.Parallel()
+	cloud := aws.Start(o.Options)
+	d := &desk{T: t, cloud: cloud, leaves: map[string]bool{}}
+	d.engine = cloudformation.New(cloudformation.Options{
+		Cloud: cloud, Account: account, Region: region, Binary: binary, Timeout: o.timeout, OnEvent: o.onEvent,
+	})
+	t.Cleanup(func() {
+		d.checkPromises()
+		d.engine.Close()
+		cloud.Close()
+		if t.Failed() {
+			t.Logf("what the function printed:\n%s", d.engine.Logs())
+		}
+	})
+	cloud.Edit(func(s *aws.State) {
+		s.Buckets[bucketName] = &aws.Bucket{Name: bucketName, Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
+	})
+	return d
+}
+
+// editBucket changes the desk's bucket by hand.
+func (d *desk) editBucket(edit func(*aws.Bucket)) {
+	d.cloud.Edit(func(s *aws.State) { edit(s.Buckets[bucketName]) })
+}
+
+// parameters returns the template's parameters: the bucket, and the pairs of
+// name and value.
+func parameters(pairs ...string) map[string]string {
+	p := map[string]string{"BucketName": bucketName}
+	for i := 0; i < len(pairs); i += 2 {
+		p[pairs[i]] = pairs[i+1]
+	}
+	return p
+}
+
+// template returns template.yaml, as text.
+func (d *desk) template() []byte {
+	d.Helper()
+	text, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		d.Fatal(err)
+	}
+	return text
+}
+
+// deploy creates or updates the stack of template.yaml.
+func (d *desk) deploy(pairs ...string) (*cloudformation.Stack, error) {
+	d.Helper()
+	return d.deployText(stackName, d.template(), parameters(pairs...))
+}
+
+func (d *desk) deployText(stack string, template []byte, p map[string]string) (*cloudformation.Stack, error) {
+	d.Helper()
+	if !slices.Contains(d.stacks, stack) {
+		d.stacks = append(d.stacks, stack)
+	}
+	ctx, cancel := context.WithTimeout(d.Context(), patience)
+	defer cancel()
+	return d.engine.Deploy(ctx, stack, template, p)
+}
+
+// mustDeploy is deploy where nothing may go wrong.
+func (d *desk) mustDeploy(pairs ...string) *cloudformation.Stack {
+	d.Helper()
+	s, err := d.deploy(pairs...)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return s
+}
+
+// delete deletes a stack.
+func (d *desk) delete(stack string) {
+	d.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.Context()), patience)
+	defer cancel()
+	if _, err := d.engine.Delete(ctx, stack); err != nil {
+		d.Errorf("delete stack %s: %v", stack, err)
+	}
+}
+
+// exportRoles returns copies of the roles below the provider's path.
+func (d *desk) exportRoles() []aws.Role {
+	var roles []aws.Role
+	d.cloud.View(func(s *aws.State) {
+		for _, r := range s.Roles {
+			if strings.HasPrefix(r.Path, "/bitmovin/") {
+				roles = append(roles, *r)
+			}
+		}
+	})
+	return roles
+}
+
+// exportRole returns the one role below the provider's path.
+func (d *desk) exportRole() aws.Role {
+	d.Helper()
+	roles := d.exportRoles()
+	if len(roles) != 1 {
+		d.Fatalf("there are %d export roles, want one: %v", len(roles), roles)
+	}
+	return roles[0]
+}
+
+// A verdict is a response to CloudFormation.
+type verdict struct {
+	Status, Reason, PhysicalResourceId string //nolint:revive // as CloudFormation spells it
+	Data                               map[string]string
+}
+
+// verdicts returns the responses of the custom resources so far, in the order
+// of their requests.
+func (d *desk) verdicts() []verdict {
+	d.Helper()
+	var list []verdict
+	for _, r := range d.engine.Requests() {
+		for _, put := range d.engine.Inbox().Puts(r.RequestID) {
+			if put.Stored {
+				list = append(list, decodeVerdict(d.T, put.Body))
+			}
+		}
+	}
+	return list
+}
+
+func decodeVerdict(t *testing.T, body []byte) verdict {
+	t.Helper()
+	var v verdict
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatalf("response %s: %v", body, err)
+	}
+	return v
+}
+
+// decode decodes JSON, for a comparison of what it says.
+func decode(t *testing.T, text string) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("decode %s: %v", text, err)
+	}
+	return v
+}
+
+// last returns the latest verdict.
+func (d *desk) last() verdict {
+	d.Helper()
+	all := d.verdicts()
+	if len(all) == 0 {
+		d.Fatal("there is no verdict")
+	}
+	return all[len(all)-1]
+}
+
+// checks decodes the attribute Checks of a verdict.
+func (d *desk) checks(v verdict) map[string]string {
+	d.Helper()
+	checks := map[string]string{}
+	if err := json.Unmarshal([]byte(v.Data["Checks"]), &checks); err != nil {
+		d.Fatalf("Checks %q: %v", v.Data["Checks"], err)
+	}
+	return checks
+}
+
+// writes returns the operations that changed IAM so far.
+func (d *desk) writes() []string {
+	var ops []string
+	for _, c := range d.cloud.Calls() {
+		op, ok := strings.CutPrefix(c.Op, "iam:")
+		if ok && !strings.HasPrefix(op, "Get") && !strings.HasPrefix(op, "List") && c.Status == 200 {
+			ops = append(ops, op)
+		}
+	}
+	return ops
+}
+
+// checkPromises deletes what is left of the stacks and sees that nothing is
+// left of them, that each request was answered exactly once, and that no secret
+// got out.
+func (d *desk) checkPromises() {
+	d.Helper()
+	for _, name := range slices.Backward(d.stacks) {
+		if _, err := d.engine.Stack(name); err == nil {
+			d.delete(name)
+		}
+	}
+	d.checkAnswers()
+	d.checkSecrets()
+	d.cloud.View(func(s *aws.State) {
+		for key, r := range s.Roles {
+			if !d.leaves[key] {
+				d.Errorf("role %s is left: %+v", r.ARN(), r)
+			}
+		}
+		for _, b := range s.Buckets {
+			for _, v := range b.Versions {
+				if strings.Contains(v.Key, "_bitmovin-access-check/") {
+					d.Errorf("marker %s (version %s) is left in %s", v.Key, v.VersionID, b.Name)
+				}
+			}
+			if len(b.Uploads) > 0 {
+				d.Errorf("uploads are left in %s: %v", b.Name, b.Uploads)
+			}
+		}
+		if len(s.LogGroups) > 0 {
+			d.Errorf("log groups are left: %v", s.LogGroups)
+		}
+	})
+}
+
+// checkAnswers sees that every request has one answer, the same on each try.
+func (d *desk) checkAnswers() {
+	d.Helper()
+	for _, r := range d.engine.Requests() {
+		puts := d.engine.Inbox().Puts(r.RequestID)
+		stored := 0
+		for _, put := range puts {
+			if put.Stored {
+				stored++
+			}
+			if len(put.Body) > 4096 {
+				d.Errorf("%s: the response has %d bytes", r.RequestID, len(put.Body))
+			}
+			if got, want := decodeVerdict(d.T, put.Body), decodeVerdict(d.T, puts[0].Body); got.Status != want.Status {
+				d.Errorf("%s: two verdicts: %s and %s", r.RequestID, want.Status, got.Status)
+			}
+		}
+		if stored != 1 {
+			d.Errorf("%s: %d answers, want one: %s", r.RequestID, stored, r.Payload)
+		}
+	}
+}
+
+// secret matches what must not be in logs and responses: signatures and the
+// tokens that local/aws and the inbox hand out.
+var secret = regexp.MustCompile(`X-Amz-Signature|X-Amz-Security-Token|response-token-|secret-of-|token-of-`)
+
+func (d *desk) checkSecrets() {
+	d.Helper()
+	texts := [][]byte{[]byte(d.engine.Logs())}
+	for _, r := range d.engine.Requests() {
+		for _, put := range d.engine.Inbox().Puts(r.RequestID) {
+			texts = append(texts, put.Body)
+		}
+	}
+	for _, text := range texts {
+		if at := secret.FindIndex(text); at != nil {
+			d.Errorf("a secret got out: …%s…", bytes.TrimSpace(text[max(0, at[0]-100):min(len(text), at[1]+50)]))
+		}
+	}
+}
