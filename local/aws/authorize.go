@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"slices"
@@ -12,15 +13,13 @@ import (
 func (c *Cloud) allow(k *call, r request) error {
 	k.Actions = append(k.Actions, r.Action)
 	r.Caller = k.caller
-	if r.ResourceAccount == "" {
-		r.ResourceAccount = k.account
-	}
+	r.ResourceAccount = cmp.Or(r.ResourceAccount, k.caller.Account)
 	guardrails, err := c.guardrails(k, r)
 	if err != nil {
 		return err
 	}
 	r.Guardrails = guardrails
-	r.Context = c.global(k, r.Context)
+	r.Context = k.global(r.Context)
 	d, err := decide(r)
 	if err != nil {
 		return NotImplemented("what decides on %s: %v", r.Action, err)
@@ -45,7 +44,7 @@ func (c *Cloud) guardrails(k *call, r request) ([]*document, error) {
 	var documents []*document
 	service, _, _ := strings.Cut(r.Action, ":")
 	for _, g := range c.state.Guardrails {
-		bound := g.Account == k.account
+		bound := g.Account == k.caller.Account
 		if g.Layer == LayerRCP {
 			bound = g.Account == r.ResourceAccount && slices.Contains([]string{"s3", "sts", "kms"}, service)
 		}
@@ -63,9 +62,8 @@ func (c *Cloud) guardrails(k *call, r request) ([]*document, error) {
 
 // global adds the condition keys that every call has.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-func (c *Cloud) global(k *call, own map[string][]string) map[string][]string {
+func (k *call) global(own map[string][]string) map[string][]string {
 	host, _, _ := net.SplitHostPort(k.http.RemoteAddr)
-
 	all := map[string][]string{
 		"aws:currenttime":     {time.Now().UTC().Format(time.RFC3339)},
 		"aws:requestedregion": {k.Region},
@@ -79,13 +77,13 @@ func (c *Cloud) global(k *call, own map[string][]string) map[string][]string {
 	return all
 }
 
-// Check tells why a service would refuse to store a policy: it is malformed, or
-// it names a user or role that does not exist.
+// Check returns the [*Error] with which IAM refuses to store a policy that is
+// malformed, or that names a user or role which does not exist.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 func (s *State) Check(layer Layer, policy string) error {
 	d, err := parseDocument(layer, policy)
 	if err != nil {
-		return err
+		return fail(http.StatusBadRequest, "MalformedPolicyDocument", "%v", err)
 	}
 	for _, arn := range d.principalARNs() {
 		if !s.exists(arn) {

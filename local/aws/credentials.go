@@ -16,29 +16,33 @@ type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 // A session is an access key: of a user, or of a role's session.
 type session struct {
 	Credentials
-	user string
-	// role is the key of the role and roleID its id: the sessions of a deleted
-	// role do not work with a later one of the same name.
-	role, roleID, name string
+	// arn of the user or the session.
+	arn string
+	// role is the key of a session's role and roleID its id: the sessions of a
+	// deleted role do not work with a later one of the same name.
+	role, roleID string
 	// expires is zero for what never does.
 	expires time.Time
 }
 
 // Credentials returns new credentials of a user, or of a session of a role, as
-// Lambda hands one to its function. They work as long as the principal exists.
+// Lambda hands one to its function. They work as long as the principal, which
+// must exist, does.
 func (c *Cloud) Credentials(principalARN string) Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	account, resource := splitARN(principalARN)
-	if !strings.HasPrefix(resource, "role/") {
-		return c.issue(session{user: principalARN}).Credentials
+	role := c.state.Roles[RoleKey(account, baseName(resource))]
+	if role == nil || role.ARN() != principalARN {
+		return c.issue(session{arn: principalARN}).Credentials
 	}
-	key := RoleKey(account, baseName(resource))
-	s := session{role: key, name: "local"}
-	if role := c.state.Roles[key]; role != nil {
-		s.roleID = role.ID
-	}
-	return c.issue(s).Credentials
+	return c.issue(role.session("local")).Credentials
+}
+
+// session returns a session of the role.
+func (r *Role) session(name string) session {
+	arn := fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", r.Account, r.Name, name)
+	return session{arn: arn, role: RoleKey(r.Account, r.Name), roleID: r.ID}
 }
 
 // Config returns a configuration of the SDK's clients for a principal that
@@ -68,75 +72,59 @@ func (c *Cloud) issue(s session) *session {
 	return &s
 }
 
-// identify reads from the signature who calls which service.
-func (c *Cloud) identify(k *call) {
-	var accessKey string
-	accessKey, k.Region, k.Service = scope(k.http.Header.Get("Authorization"))
-	s := c.sessions[accessKey]
-	switch {
-	case accessKey == "":
-		k.err = fail(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
-		return
-	case s == nil:
-		k.err = k.invalid("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
-		return
-	case s.SessionToken != k.http.Header.Get("X-Amz-Security-Token"):
-		k.err = k.invalid("InvalidToken", "The provided token is malformed or otherwise invalid.")
-		return
-	case !s.expires.IsZero() && time.Now().After(s.expires):
-		k.err = fail(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
-		if k.Service == "s3" {
-			k.err = fail(http.StatusBadRequest, "ExpiredToken", "The provided token has expired.")
-		}
-		return
-	}
-	k.caller, k.err = c.principal(k, s)
-	k.account, k.Caller = k.caller.Account, k.caller.ARN
-	if k.caller.Session != "" {
-		k.Caller = k.caller.Session
-	}
-}
-
-// invalid is the error of credentials that are not known. S3 has codes of its own:
+// authenticate finds out whether a caller's credentials are good, and what its
+// policies are. S3 has codes of its own:
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
 // https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
-func (k *call) invalid(s3Code, s3Message string) error {
-	if k.Service == "s3" {
-		return fail(http.StatusForbidden, s3Code, "%s", s3Message)
+func (c *Cloud) authenticate(k *call) error {
+	s, s3 := k.session, k.Service == "s3"
+	if s == nil || s.role == "" && c.state.Users[s.arn] == nil || s.role != "" && c.roleOf(s) == nil {
+		if s3 {
+			return fail(http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+		}
+		return fail(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
-	return fail(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	switch wrong := s.SessionToken != k.http.Header.Get("X-Amz-Security-Token"); {
+	case wrong && s3:
+		return fail(http.StatusBadRequest, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+	case wrong:
+		return fail(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	case !s.expired():
+		return c.gather(k)
+	case s3:
+		return fail(http.StatusBadRequest, "ExpiredToken", "The provided token has expired.")
+	}
+	return fail(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
 }
 
-// principal gathers what the policies say about a session's principal.
-func (c *Cloud) principal(k *call, s *session) (principal, error) {
-	if s.user != "" {
-		user := c.state.Users[s.user]
-		if user == nil {
-			return principal{}, k.invalid("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
-		}
-		account, _ := splitARN(user.ARN)
-		p := principal{ARN: user.ARN, Account: account}
-		err := c.identityPolicies(&p, user.Inline, nil)
-		return p, err
+func (s *session) expired() bool { return !s.expires.IsZero() && time.Now().After(s.expires) }
+
+// roleOf returns the role of a session as authorization sees it, or nil.
+func (c *Cloud) roleOf(s *session) *Role {
+	if role := c.role(s.role, c.options.Propagation); role != nil && role.ID == s.roleID {
+		return role
 	}
-	role := c.role(s.role, c.options.Propagation)
-	if role == nil || role.ID != s.roleID {
-		return principal{}, k.invalid("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+	return nil
+}
+
+// gather collects the policies of a call's caller.
+func (c *Cloud) gather(k *call) error {
+	s := k.session
+	account, _ := splitARN(s.arn)
+	if s.role == "" {
+		k.caller = principal{ARN: s.arn, Account: account}
+		return c.identityPolicies(&k.caller, c.state.Users[s.arn].Inline, nil)
 	}
-	p := principal{ARN: role.ARN(), Session: role.session(s.name), Account: role.Account}
+	role := c.roleOf(s)
+	k.caller = principal{ARN: role.ARN(), Session: s.arn, Account: account}
 	if role.Boundary != "" {
 		boundary, err := c.managed(LayerBoundary, role.Boundary)
 		if err != nil {
-			return p, err
+			return err
 		}
-		p.Boundary = boundary
+		k.caller.Boundary = boundary
 	}
-	err := c.identityPolicies(&p, role.Inline, role.Attached)
-	return p, err
-}
-
-func (r *Role) session(name string) string {
-	return fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", r.Account, r.Name, name)
+	return c.identityPolicies(&k.caller, role.Inline, role.Attached)
 }
 
 func (c *Cloud) identityPolicies(p *principal, inline map[string]string, attached []string) error {

@@ -1,6 +1,10 @@
 package aws
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+	"sync/atomic"
+)
 
 // A Fault spoils the calls that it matches. Its fields are read only once it is
 // injected. With none of Code, Hang and Reset the call goes on after Do.
@@ -20,7 +24,7 @@ type Fault struct {
 	// Do runs first, outside the cloud's lock: it may edit the state, or kill
 	// the one who calls.
 	Do func()
-	// Status, Code and Message are the error that is answered.
+	// Status (400 if it is zero), Code and Message are the error that is answered.
 	Status        int
 	Code, Message string
 	// Hang answers nothing until the client is gone or the cloud closed.
@@ -28,7 +32,7 @@ type Fault struct {
 	// Reset cuts the connection.
 	Reset bool
 
-	seen int
+	seen atomic.Int64
 }
 
 // Inject adds a fault. Of several that match, the first injected strikes.
@@ -38,29 +42,38 @@ func (c *Cloud) Inject(f *Fault) {
 	c.faults = append(c.faults, f)
 }
 
-// fault returns the fault that strikes a call now, or nil.
-func (c *Cloud) fault(call Call, after bool) *Fault {
+// spoil lets the first fault that matches strike a call, before its effect or
+// after it, when err is what came of it.
+func (c *Cloud) spoil(k *call, after bool, err error) error {
 	c.mu.Lock()
-	faults := c.faults[:len(c.faults):len(c.faults)]
+	seen, faults := k.copy(), slices.Clone(c.faults)
 	c.mu.Unlock()
+	if after {
+		seen.Status = http.StatusOK
+	}
+	if err != nil {
+		e := asError(err)
+		seen.Status, seen.Code = e.Status, e.Code
+	}
 	for _, f := range faults {
-		if f.After == after && (f.Op == "" || f.Op == call.Op) && (f.Match == nil || f.Match(call)) && c.strikes(f) {
-			return f
+		if f.After == after && f.strikes(seen) {
+			return f.strike(k.http)
 		}
 	}
 	return nil
 }
 
-func (c *Cloud) strikes(f *Fault) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f.seen++
-	return f.seen > f.Skip && (f.Times == 0 || f.seen <= f.Skip+f.Times)
+func (f *Fault) strikes(call Call) bool {
+	if f.Op != "" && f.Op != call.Op || f.Match != nil && !f.Match(call) {
+		return false
+	}
+	n := int(f.seen.Add(1))
+	return n > f.Skip && (f.Times == 0 || n <= f.Skip+f.Times)
 }
 
 // strike does what a fault does to a request. It does not return if the
 // connection is to be cut, and returns nil if the call goes on.
-func (c *Cloud) strike(f *Fault, r *http.Request) error {
+func (f *Fault) strike(r *http.Request) error {
 	if f.Do != nil {
 		f.Do()
 	}
@@ -71,7 +84,7 @@ func (c *Cloud) strike(f *Fault, r *http.Request) error {
 		panic(http.ErrAbortHandler)
 	}
 	if f.Code != "" {
-		return &Error{Status: f.Status, Code: f.Code, Message: f.Message}
+		return fail(f.Status, f.Code, "%s", f.Message)
 	}
 	return nil
 }

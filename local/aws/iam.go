@@ -2,11 +2,8 @@ package aws
 
 import (
 	"cmp"
-	"maps"
 	"net/http"
 	"slices"
-	"strings"
-	"time"
 )
 
 // An iamOperation is one on a role, authorized as the action of its name.
@@ -59,7 +56,7 @@ func (c *Cloud) iam(k *call) (*reply, error) {
 	if err := c.allowIAM(k, k.op()); err != nil {
 		return nil, err
 	}
-	key := RoleKey(k.account, name)
+	key := RoleKey(k.caller.Account, name)
 	role := c.state.Roles[key]
 	if op.read {
 		role = c.role(key, c.options.ReadLag)
@@ -76,9 +73,9 @@ func (c *Cloud) iam(k *call) (*reply, error) {
 // allowIAM decides on an action on the role that a call is for: on its own ARN,
 // and for a role that does not exist on the ARN that it would have.
 func (c *Cloud) allowIAM(k *call, action string) error {
-	role := c.state.Roles[RoleKey(k.account, k.Params.Get("RoleName"))]
+	role := c.state.Roles[RoleKey(k.caller.Account, k.Params.Get("RoleName"))]
 	if role == nil || k.op() == "CreateRole" {
-		role = &Role{Account: k.account, Path: k.path(), Name: k.Params.Get("RoleName")}
+		role = &Role{Account: k.caller.Account, Path: k.path(), Name: k.Params.Get("RoleName")}
 	}
 	k.Resource = role.ARN()
 	return c.allow(k, request{Action: "iam:" + action, Resource: k.Resource, Context: k.iamContext(action, role)})
@@ -113,182 +110,4 @@ func (r *Role) tagContext(context map[string][]string) {
 	for tag, value := range r.Tags {
 		context["aws:ResourceTag/"+tag], context["iam:ResourceTag/"+tag] = []string{value}, []string{value}
 	}
-}
-
-func (c *Cloud) createRole(k *call, role *Role) (any, error) {
-	tags, err := k.tags(nil)
-	if err != nil {
-		return nil, err
-	}
-	if len(tags) > 0 {
-		// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html
-		if err := c.allowIAM(k, "TagRole"); err != nil {
-			return nil, err
-		}
-	}
-	if err := matches("path", k.path(), rolePath); err != nil {
-		return nil, err
-	}
-	if role != nil {
-		return nil, fail(http.StatusConflict, "EntityAlreadyExists", "Role with name %s already exists.", k.Params.Get("RoleName"))
-	}
-	trust, boundary := k.Params.Get("AssumeRolePolicyDocument"), k.Params.Get("PermissionsBoundary")
-	if err := c.checkTrust(trust); err != nil {
-		return nil, err
-	}
-	if boundary != "" {
-		if err := c.attachable(k, boundary, "Scope ARN:"); err != nil {
-			return nil, err
-		}
-	}
-	role = &Role{
-		Account: k.account, Name: k.Params.Get("RoleName"), ID: c.id("AROA"), Path: k.path(), Trust: trust,
-		Inline: map[string]string{}, Boundary: boundary, Tags: tags,
-		Description: k.Params.Get("Description"), Created: time.Now(),
-	}
-	c.state.Roles[RoleKey(role.Account, role.Name)] = role
-	return describeRole(role), nil
-}
-
-func (c *Cloud) getRole(_ *call, role *Role) (any, error) { return describeRole(role), nil }
-
-// deleteRole follows https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
-func (c *Cloud) deleteRole(_ *call, role *Role) (any, error) {
-	conflict := ""
-	switch {
-	case len(role.InstanceProfiles) > 0:
-		conflict = "remove roles from instance profile"
-	case len(role.Attached) > 0:
-		conflict = "detach all policies"
-	case len(role.Inline) > 0:
-		conflict = "delete policies"
-	default:
-		delete(c.state.Roles, RoleKey(role.Account, role.Name))
-		return nil, nil
-	}
-	return nil, fail(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must %s first.", conflict)
-}
-
-func (c *Cloud) updateTrust(k *call, role *Role) (any, error) {
-	trust := k.Params.Get("PolicyDocument")
-	if err := c.checkTrust(trust); err != nil {
-		return nil, err
-	}
-	role.Trust = trust
-	return nil, nil
-}
-
-func (c *Cloud) tagRole(k *call, role *Role) (any, error) {
-	tags, err := k.tags(role.Tags)
-	if err == nil {
-		role.Tags = tags
-	}
-	return nil, err
-}
-
-func (c *Cloud) untagRole(k *call, role *Role) (any, error) {
-	for _, key := range k.list("TagKeys", "") {
-		maps.DeleteFunc(role.Tags, func(tag, _ string) bool { return strings.EqualFold(tag, key) })
-	}
-	return nil, nil
-}
-
-func (c *Cloud) putBoundary(k *call, role *Role) (any, error) {
-	arn := k.Params.Get("PermissionsBoundary")
-	err := c.attachable(k, arn, "Scope ARN:")
-	if err == nil {
-		role.Boundary = arn
-	}
-	return nil, err
-}
-
-func (c *Cloud) deleteBoundary(_ *call, role *Role) (any, error) {
-	role.Boundary = ""
-	return nil, nil
-}
-
-func (c *Cloud) putRolePolicy(k *call, role *Role) (any, error) {
-	name, text := k.Params.Get("PolicyName"), k.Params.Get("PolicyDocument")
-	if err := matches("policyName", name, policyName); err != nil {
-		return nil, err
-	}
-	if err := malformed(c.state.Check(LayerIdentity, text)); err != nil {
-		return nil, err
-	}
-	size := dense(text)
-	for other, document := range role.Inline {
-		if other != name {
-			size += dense(document)
-		}
-	}
-	if size > inlineQuota {
-		return nil, fail(http.StatusConflict, "LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", inlineQuota, role.Name)
-	}
-	if role.Inline == nil {
-		role.Inline = map[string]string{}
-	}
-	role.Inline[name] = text
-	return nil, nil
-}
-
-func (c *Cloud) getRolePolicy(k *call, role *Role) (any, error) {
-	name := k.Params.Get("PolicyName")
-	text, ok := role.Inline[name]
-	if !ok {
-		return nil, fail(http.StatusNotFound, "NoSuchEntity", "The role policy with name %s cannot be found.", name)
-	}
-	return struct{ RoleName, PolicyName, PolicyDocument string }{role.Name, name, encode(text)}, nil
-}
-
-func (c *Cloud) deleteRolePolicy(k *call, role *Role) (any, error) {
-	_, err := c.getRolePolicy(k, role)
-	if err == nil {
-		delete(role.Inline, k.Params.Get("PolicyName"))
-	}
-	return nil, err
-}
-
-func (c *Cloud) attachRolePolicy(k *call, role *Role) (any, error) {
-	arn := k.Params.Get("PolicyArn")
-	if err := c.attachable(k, arn, "Policy"); err != nil {
-		return nil, err
-	}
-	if slices.Contains(role.Attached, arn) {
-		return nil, nil
-	}
-	if len(role.Attached) >= attachedQuota {
-		return nil, fail(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for PoliciesPerRole: %d", attachedQuota)
-	}
-	role.Attached = append(role.Attached, arn)
-	return nil, nil
-}
-
-func (c *Cloud) detachRolePolicy(k *call, role *Role) (any, error) {
-	i := slices.Index(role.Attached, k.Params.Get("PolicyArn"))
-	if i < 0 {
-		return nil, fail(http.StatusNotFound, "NoSuchEntity", "Policy %s was not found.", k.Params.Get("PolicyArn"))
-	}
-	role.Attached = slices.Delete(role.Attached, i, i+1)
-	return nil, nil
-}
-
-func (c *Cloud) listRolePolicies(k *call, role *Role) (any, error) {
-	names, more := k.page(slices.Collect(maps.Keys(role.Inline)))
-	return struct {
-		page
-		PolicyNames []string `xml:"PolicyNames>member"`
-	}{more, names}, nil
-}
-
-func (c *Cloud) listAttachedRolePolicies(k *call, role *Role) (any, error) {
-	type attached struct{ PolicyName, PolicyArn string }
-	arns, more := k.page(role.Attached)
-	list := make([]attached, len(arns))
-	for i, arn := range arns {
-		list[i] = attached{baseName(arn), arn}
-	}
-	return struct {
-		page
-		AttachedPolicies []attached `xml:"AttachedPolicies>member"`
-	}{more, list}, nil
 }

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -69,14 +68,7 @@ func (c *Cloud) checkTrust(text string) error {
 	if dense(text) > trustQuota {
 		return fail(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for ACLSizePerRole: %d", trustQuota)
 	}
-	return malformed(c.state.Check(LayerTrust, text))
-}
-
-func malformed(err error) error {
-	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
-		return err
-	}
-	return fail(http.StatusBadRequest, "MalformedPolicyDocument", "%v", err)
+	return c.state.Check(LayerTrust, text)
 }
 
 // dense counts the characters of a policy as its quota does.
@@ -91,7 +83,7 @@ func dense(text string) int {
 }
 
 func (c *Cloud) attachable(k *call, arn, what string) error {
-	if owner, _ := splitARN(arn); c.state.Policies[arn] == nil || owner != "aws" && owner != k.account {
+	if owner, _ := splitARN(arn); c.state.Policies[arn] == nil || owner != "aws" && owner != k.caller.Account {
 		return fail(http.StatusNotFound, "NoSuchEntity", "%s %s does not exist or is not attachable.", what, arn)
 	}
 	return nil

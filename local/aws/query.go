@@ -41,8 +41,8 @@ func (c *Cloud) Handle(service string, h Handler) {
 // https://docs.aws.amazon.com/IAM/latest/APIReference/MakingRequests.html
 func (k *call) nameQuery() {
 	form, err := url.ParseQuery(string(k.body))
-	if err != nil && k.err == nil {
-		k.err = fail(http.StatusBadRequest, "MalformedQueryString", "%v", err)
+	if err != nil {
+		form = url.Values{"Action": {err.Error()}}
 	}
 	k.Op, k.Params = k.Service+":"+form.Get("Action"), form
 	form.Del("Action")
@@ -79,26 +79,26 @@ func (k *call) list(name, field string) []string {
 	}
 }
 
-// serve lets a foreign service serve a call. It does so without the cloud's
-// lock, which the service may take itself.
-func (c *Cloud) serve(k *call, h Handler) (*reply, error) {
-	r := Request{Op: k.op(), Account: k.account, Region: k.Region, Params: k.Params}
-	arn, err := h.Resource(r)
+// foreign lets a foreign service serve a call. The caller holds the cloud's lock;
+// the service runs without it, as it may take it.
+func (c *Cloud) foreign(k *call, h Handler) (*reply, error) {
+	r := Request{Op: k.op(), Account: k.caller.Account, Region: k.Region, Params: k.Params}
+	arn, err := c.unlocked(func() (any, error) { return h.Resource(r) })
 	if err != nil {
 		return nil, err
 	}
-	if err := c.allowForeign(k, arn); err != nil {
+	k.Resource = arn.(string)
+	account, _ := splitARN(k.Resource)
+	if err := c.allow(k, request{Action: k.Op, Resource: k.Resource, ResourceAccount: account}); err != nil {
 		return nil, err
 	}
-	return k.queryReply(h.Serve(r))
+	return k.queryReply(c.unlocked(func() (any, error) { return h.Serve(r) }))
 }
 
-func (c *Cloud) allowForeign(k *call, arn string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	k.Resource = arn
-	account, _ := splitARN(arn)
-	return c.allow(k, request{Action: k.Op, Resource: arn, ResourceAccount: account})
+func (c *Cloud) unlocked(f func() (any, error)) (any, error) {
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	return f()
 }
 
 // A queryResponse wraps the result of an operation of the query protocol.

@@ -19,7 +19,6 @@ type s3Operation struct {
 // s3Operations holds the operations by method, kind of resource and subresource.
 var s3Operations = map[string]s3Operation{
 	"HEAD bucket":                  {"HeadBucket", "s3:ListBucket", headBucket},
-	"GET bucket":                   {"ListObjects", "s3:ListBucket", listObjects},
 	"GET bucket list-type":         {"ListObjectsV2", "s3:ListBucket", listObjects},
 	"GET bucket versions":          {"ListObjectVersions", "s3:ListBucketVersions", listVersions},
 	"GET bucket uploads":           {"ListMultipartUploads", "s3:ListBucketMultipartUploads", listUploads},
@@ -42,7 +41,7 @@ var s3Operations = map[string]s3Operation{
 // matter. Whatever else a request carries is refused.
 var (
 	s3Params = []string{
-		"x-id", "prefix", "max-keys", "max-uploads", "continuation-token", "marker",
+		"x-id", "prefix", "max-keys", "max-uploads", "continuation-token",
 		"key-marker", "version-id-marker", "upload-id-marker", "versionId",
 	}
 	s3Headers = []string{

@@ -30,7 +30,7 @@ func (c *Cloud) key(k *call, b *Bucket) *Key {
 		if !strings.HasPrefix(arn, "alias/") {
 			arn = "key/" + arn
 		}
-		arn = "arn:aws:kms:" + b.Region + ":" + k.account + ":" + arn
+		arn = "arn:aws:kms:" + b.Region + ":" + k.caller.Account + ":" + arn
 	}
 	for _, key := range c.state.Keys {
 		place := strings.TrimSuffix(key.ARN, key.ARN[strings.LastIndex(key.ARN, ":")+1:])

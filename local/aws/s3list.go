@@ -40,7 +40,6 @@ func (k *call) part(all []listed, keyMarker, idMarker, limit string) (list []lis
 }
 
 // listObjects follows https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
-// and its predecessor, which calls the token a marker.
 func listObjects(_ *Cloud, k *call, b *Bucket) (*reply, error) {
 	var all []listed
 	for _, v := range b.Versions {
@@ -48,21 +47,16 @@ func listObjects(_ *Cloud, k *call, b *Bucket) (*reply, error) {
 			all = append(all, listed{Key: v.Key, Size: len(v.Body)})
 		}
 	}
-	token := "marker"
-	if k.op() == "ListObjectsV2" {
-		token = "continuation-token"
-	}
-	list, more := k.part(all, token, "", "max-keys")
+	list, more := k.part(all, "continuation-token", "", "max-keys")
 	answer := struct {
-		XMLName                                         xml.Name `xml:"ListBucketResult"`
-		Name, Prefix, NextContinuationToken, NextMarker string
-		IsTruncated                                     bool
-		KeyCount                                        int
-		Contents                                        []listed
+		XMLName                             xml.Name `xml:"ListBucketResult"`
+		Name, Prefix, NextContinuationToken string
+		IsTruncated                         bool
+		KeyCount                            int
+		Contents                            []listed
 	}{Name: b.Name, Prefix: k.Params.Get("prefix"), IsTruncated: more, KeyCount: len(list), Contents: list}
 	if more {
 		answer.NextContinuationToken = list[len(list)-1].Key
-		answer.NextMarker = answer.NextContinuationToken
 	}
 	return xmlReply(http.StatusOK, answer)
 }

@@ -76,11 +76,10 @@ type call struct {
 	http *http.Request
 	body []byte
 	// route finds the operation of S3.
-	route   string
-	account string
+	route string
+	// session is nil if the access key is not known.
+	session *session
 	caller  principal
-	// err is what is wrong with the caller's credentials.
-	err error
 }
 
 // A reply is what goes back over the wire.
@@ -120,7 +119,11 @@ func (c *Cloud) begin(r *http.Request, body []byte) *call {
 	defer c.mu.Unlock()
 	k := &call{Call: &Call{Start: time.Now()}, id: c.id("request"), http: r, body: body}
 	c.calls = append(c.calls, k.Call)
-	c.identify(k)
+	key, region, service := scope(r.Header.Get("Authorization"))
+	k.Region, k.Service, k.session = region, service, c.sessions[key]
+	if k.session != nil {
+		k.Caller = k.session.arn
+	}
 	switch {
 	case k.Service == "s3":
 		k.nameS3()
@@ -150,36 +153,15 @@ func (c *Cloud) answer(k *call) (*reply, error) {
 	return answer, err
 }
 
-func (c *Cloud) spoil(k *call, after bool, err error) error {
-	c.mu.Lock()
-	seen := k.copy()
-	c.mu.Unlock()
-	if after {
-		seen.Status = http.StatusOK
-	}
-	if err != nil {
-		e := asError(err)
-		seen.Status, seen.Code = e.Status, e.Code
-	}
-	if f := c.fault(seen, after); f != nil {
-		return c.strike(f, k.http)
-	}
-	return nil
-}
-
 // run does the work of one call.
 func (c *Cloud) run(k *call) (*reply, error) {
 	c.mu.Lock()
-	if h := c.services[k.Service]; h != nil && k.err == nil {
-		c.mu.Unlock()
-		return c.serve(k, h)
-	}
 	defer c.mu.Unlock()
 	if k.Service == "iam" && !c.take() {
 		return nil, fail(http.StatusBadRequest, "Throttling", "Rate exceeded")
 	}
-	if k.err != nil {
-		return nil, k.err
+	if err := c.authenticate(k); err != nil {
+		return nil, err
 	}
 	switch k.Service {
 	case "iam":
@@ -188,6 +170,9 @@ func (c *Cloud) run(k *call) (*reply, error) {
 		return c.sts(k)
 	case "s3":
 		return c.s3(k)
+	}
+	if h := c.services[k.Service]; h != nil {
+		return c.foreign(k, h)
 	}
 	return nil, NotImplemented("%s", k.Op)
 }

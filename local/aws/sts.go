@@ -19,7 +19,7 @@ func (c *Cloud) sts(k *call) (*reply, error) {
 	case "GetCallerIdentity":
 		// It needs no permission, and none can be denied.
 		// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-		return k.queryReply(struct{ UserId, Account, Arn string }{"AIDA", k.account, k.Caller}, nil) //nolint:revive // AWS's names
+		return k.queryReply(struct{ UserId, Account, Arn string }{"AIDA", k.caller.Account, k.Caller}, nil) //nolint:revive // AWS's names
 	}
 	return nil, NotImplemented("%s", k.Op)
 }
@@ -33,10 +33,9 @@ func (c *Cloud) assumeRole(k *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	arn, name := k.Params.Get("RoleArn"), k.Params.Get("RoleSessionName")
+	arn := k.Params.Get("RoleArn")
 	account, resource := splitARN(arn)
-	key := RoleKey(account, baseName(resource))
-	role := c.role(key, c.options.Propagation)
+	role := c.role(RoleKey(account, baseName(resource)), c.options.Propagation)
 	if role == nil || role.ARN() != arn {
 		// A role that does not exist is not told from one that may not be assumed.
 		k.Actions = append(k.Actions, k.Op)
@@ -46,8 +45,9 @@ func (c *Cloud) assumeRole(k *call) (any, error) {
 	if err := c.allowAssume(k, role); err != nil {
 		return nil, err
 	}
-	s := c.issue(session{role: key, roleID: role.ID, name: name, expires: time.Now().Add(duration)})
-	return assumed(s, role), nil
+	s := role.session(k.Params.Get("RoleSessionName"))
+	s.expires = time.Now().Add(duration)
+	return assumed(c.issue(s)), nil
 }
 
 func (c *Cloud) allowAssume(k *call, role *Role) error {
@@ -90,7 +90,7 @@ func (k *call) sessionDuration() (time.Duration, error) {
 }
 
 // assumed is the result of AssumeRole.
-func assumed(s *session, role *Role) any {
+func assumed(s *session) any {
 	type credentials struct{ AccessKeyId, SecretAccessKey, SessionToken, Expiration string } //nolint:revive // AWS's names
 	type user struct{ AssumedRoleId, Arn string }                                            //nolint:revive // AWS's names
 	return struct {
@@ -98,7 +98,7 @@ func assumed(s *session, role *Role) any {
 		AssumedRoleUser user
 	}{
 		credentials{s.AccessKeyID, s.SecretAccessKey, s.SessionToken, s.expires.UTC().Format(time.RFC3339)},
-		user{role.ID + ":" + s.name, role.session(s.name)},
+		user{s.roleID + ":" + baseName(s.arn), s.arn},
 	}
 }
 
