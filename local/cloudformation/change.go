@@ -365,15 +365,19 @@ func (c *change) replace(former, live *resource) {
 }
 
 // revert updates a resource back to what it was. A custom resource is asked,
-// with the id that it has now; a replaced one of AWS's own is there still.
+// with the id that it has now. One of AWS's own that was replaced, or whose
+// update failed, is there still as it was.
 func (c *change) revert(ctx context.Context, id string) error {
 	now, was := c.now(id), *c.before[id]
-	if !isCustom(was.kind) && now.physicalID != was.physicalID {
-		c.place(&was)
-		c.replace(now, &was)
-		c.engine.mark(c.stack, &was, updateComplete, "")
-		return nil
+	replaced := now.physicalID != was.physicalID
+	if isCustom(was.kind) || !replaced && now.status != updateFailed {
+		was.physicalID = now.physicalID
+		return c.alter(ctx, &was, now.properties, nil)
 	}
-	was.physicalID = now.physicalID
-	return c.alter(ctx, &was, now.properties, nil)
+	c.place(&was)
+	if replaced {
+		c.replace(now, &was)
+	}
+	c.engine.mark(c.stack, &was, updateComplete, "")
+	return nil
 }

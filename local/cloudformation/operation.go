@@ -156,7 +156,7 @@ func (o *Operation) Wait(ctx context.Context) (*Stack, error) {
 // firstFailure is where to look for a cause.
 func firstFailure(events []Event) string {
 	for _, event := range events {
-		if strings.HasSuffix(event.Status, "_FAILED") {
+		if strings.HasSuffix(event.Status, "_FAILED") || strings.HasSuffix(event.Status, rollbackInProgress) {
 			return event.LogicalID + " " + event.Status + ": " + event.Reason
 		}
 	}

@@ -1,0 +1,134 @@
+package cloudformation_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestIntrinsicFunctions(t *testing.T) {
+	t.Parallel()
+	d := start(t, nil)
+	s := d.deploy("app", `
+Parameters:
+  Word: {Type: String, Default: word}
+  Empty: {Type: String, Default: ''}
+  Count: {Type: Number, Default: 3}
+  Items: {Type: CommaDelimitedList, Default: 'a, b'}
+Mappings:
+  Sizes: {small: {width: 7}}
+Conditions:
+  Yes: !Not [!Equals [!Ref Word, '']]
+  No: !Equals [!Ref Empty, full]
+  Both: !And [!Condition Yes, !Not [{Condition: No}]]
+  Either: !Or [!Condition No, !Condition Yes]
+Resources:
+  Log: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: log}}
+  Not: {Type: AWS::Logs::LogGroup, Condition: No, Properties: {LogGroupName: not}}
+Outputs:
+  Ref: {Value: !Ref Log}
+  GetAtt: {Value: !GetAtt Log.Arn}
+  LongGetAtt: {Value: {'Fn::GetAtt': [Log, Arn]}}
+  Sub: {Value: !Sub '${Word} ${Log} ${Log.Arn} ${!Literal} ${AWS::Region} ${AWS::AccountId} ${AWS::Partition} ${AWS::URLSuffix} ${AWS::StackName}'}
+  SubVariables: {Value: !Sub ['${Word} ${X}', {X: !Ref Count}]}
+  Join: {Value: !Join ['-', [!Ref Word, !If [No, x, !Ref AWS::NoValue], 1, true]]}
+  Select: {Value: !Select [1, !Ref Items]}
+  Split: {Value: !Select ['5', !Split [':', !GetAtt Log.Arn]]}
+  If: {Value: !If [Both, !If [Either, yes, no], never]}
+  FindInMap: {Value: !FindInMap [Sizes, small, width]}
+  Absent: {Condition: No, Value: x}
+`, nil)
+	arn := "arn:aws:logs:eu-west-1:111122223333:log-group:log:*"
+	want := map[string]string{
+		"Ref": "log", "GetAtt": arn, "LongGetAtt": arn, "SubVariables": "word 3", "Join": "word-1-true", "Select": "b",
+		"Sub":   "word log " + arn + " ${Literal} eu-west-1 111122223333 aws amazonaws.com app",
+		"Split": "log-group", "If": "yes", "FindInMap": "7",
+	}
+	if diff := cmp.Diff(want, s.Outputs); diff != "" {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+	if _, made := s.Resources["Not"]; made {
+		t.Error("a resource was made although its condition does not hold")
+	}
+}
+
+func TestUpdateKeepsItsHandsOff(t *testing.T) {
+	t.Parallel()
+	d := start(t, nil)
+	template := `
+Parameters: {Make: {Type: String}}
+Conditions: {Makes: !Equals [!Ref Make, 'true']}
+Resources:
+  Log: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: log}}
+  Kept: {Type: AWS::Logs::LogGroup, Condition: Makes, DeletionPolicy: Retain, Properties: {LogGroupName: kept}}
+`
+	d.deploy("app", template, map[string]string{"Make": "true"})
+	s := d.deploy("app", template, map[string]string{"Make": "false"})
+	if got, want := statuses(s, "Log")+", "+statuses(s, "Kept"), "CREATE_IN_PROGRESS CREATE_COMPLETE, CREATE_IN_PROGRESS CREATE_COMPLETE DELETE_SKIPPED"; got != want {
+		t.Errorf("statuses: got %s, want %s", got, want)
+	}
+}
+
+// What the desk does not know, and what CloudFormation refuses, must be loud.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	d := start(t, nil)
+	log := func(properties string) string {
+		return "Resources: {Log: {Type: AWS::Logs::LogGroup, Properties: {" + properties + "}}}\n"
+	}
+	tests := map[string]struct {
+		template   string
+		parameters map[string]string
+		want       string
+	}{
+		"a type":                 {template: "Resources: {X: {Type: AWS::SNS::Topic}}", want: "AWS::SNS::Topic"},
+		"a property":             {template: log("Colour: red"), want: "field Colour not found"},
+		"a property's case":      {template: log("logGroupName: red"), want: "field logGroupName not found"},
+		"an attribute":           {template: log("") + "Outputs: {X: {Value: !GetAtt Log.Colour}}", want: "no attribute Colour"},
+		"a function":             {template: log("LogGroupName: !Base64 x"), want: "Fn::Base64"},
+		"a resource's attribute": {template: "Resources: {X: {Type: Custom::X, CreationPolicy: {}}}", want: "CreationPolicy"},
+		"a transform":            {template: log("") + "Transform: AWS::Include", want: "AWS::Include"},
+		"a duplicate key":        {template: log("LogGroupName: a, LogGroupName: b"), want: "duplicate key"},
+		"an unresolved name":     {template: log("LogGroupName: !Ref Other"), want: "[Other]"},
+		"a circle": {
+			template: "Resources: {A: {Type: Custom::X, DependsOn: B}, B: {Type: Custom::X, Properties: {A: !Sub '${A}'}}}",
+			want:     "Circular dependency between resources: [A B]",
+		},
+		"a condition of itself": {
+			template: log("LogGroupName: !If [C, a, b]") + "Conditions: {C: !Not [!Condition C]}", want: "depends on itself",
+		},
+		"no such export":       {template: log("LogGroupName: !ImportValue nothing"), want: "no export named nothing found"},
+		"an unknown parameter": {template: log(""), parameters: map[string]string{"P": "x"}, want: "[P] do not exist"},
+		"a missing parameter":  {template: "Parameters: {P: {Type: String}}\n" + log(""), want: "[P] must have values"},
+		"a pattern": {
+			template:   "Parameters: {P: {Type: String, AllowedPattern: '[a-z]+', ConstraintDescription: be low}}\n" + log(""),
+			parameters: map[string]string{"P": "aB"}, want: "Parameter P failed to satisfy constraint: be low",
+		},
+		"a value": {
+			template:   "Parameters: {P: {Type: Number, AllowedValues: [1, 2]}}\n" + log(""),
+			parameters: map[string]string{"P": "3"}, want: "must be one of [1 2]",
+		},
+		"a length": {
+			template:   "Parameters: {P: {Type: String, MaxLength: 2}}\n" + log(""),
+			parameters: map[string]string{"P": "abc"}, want: "must have another length",
+		},
+		"a rule": {
+			template: "Parameters: {P: {Type: String}}\n" + log("") + `
+Rules:
+  Other: {RuleCondition: !Equals [!Ref P, y], Assertions: [{Assert: !Equals [1, 2], AssertDescription: no}]}
+  Mine: {RuleCondition: !Equals [!Ref P, x], Assertions: [{Assert: !Equals [!Ref P, z], AssertDescription: P is not z}]}
+`,
+			parameters: map[string]string{"P": "x"}, want: "Rule Mine: P is not z",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := d.Deploy(d.ctx(), "refused-"+strings.ReplaceAll(name, " ", "-"), []byte(test.template), test.parameters)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("deploy: got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
