@@ -1,0 +1,126 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var errYet = errors.New("not yet")
+
+func TestWhilePauses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var got []time.Duration
+		err := While(t.Context(), start.Add(11*time.Second), func(context.Context) (bool, error) {
+			got = append(got, time.Since(start))
+			return true, errYet
+		})
+		if !errors.Is(err, errYet) {
+			t.Errorf("got %v, want the call's last error", err)
+		}
+		ms := time.Millisecond
+		want := []time.Duration{0, 500 * ms, 1250 * ms, 2375 * ms, 4062500 * time.Microsecond, 6062500 * time.Microsecond,
+			8062500 * time.Microsecond, 10062500 * time.Microsecond}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the times of the calls (-want +got):\n%s", diff)
+		}
+		if took := time.Since(start); took != got[len(got)-1] {
+			t.Errorf("returned after %v, want no pause after the last call", took)
+		}
+	})
+}
+
+// What takes a while is seen at most 2 s after it is there.
+func TestWhileOvershoot(t *testing.T) {
+	t.Parallel()
+	for _, delay := range []time.Duration{0, 100 * time.Millisecond, time.Second, 5 * time.Second, 15 * time.Second, time.Minute} {
+		t.Run(delay.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start, calls := time.Now(), 0
+				err := While(t.Context(), start.Add(2*time.Minute), func(context.Context) (bool, error) {
+					calls++
+					return time.Since(start) < delay, nil
+				})
+				took := time.Since(start)
+				if err != nil || took < delay || took > delay+longest {
+					t.Errorf("got %v after %v, want nil at most 2 s after %v", err, took, delay)
+				}
+				if most := 5 + int(delay/longest); calls > most {
+					t.Errorf("made %d calls, want at most %d", calls, most)
+				}
+			})
+		})
+	}
+}
+
+func TestWhileEnds(t *testing.T) {
+	t.Parallel()
+	second := func(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+	tests := []struct {
+		name        string
+		end, cancel time.Duration
+		final       int // the call whose answer is final; 0: none is
+		calls       int
+		took        time.Duration
+	}{
+		{name: "final at once", end: second(60), final: 1, calls: 1},
+		{name: "final at the third call", end: second(60), final: 3, calls: 3, took: second(1.25)},
+		{name: "no time at all", end: 0, calls: 1},
+		{name: "its time long over", end: -second(60), calls: 1},
+		{name: "less time than a pause", end: second(0.4), calls: 1},
+		{name: "not one call after its time", end: second(1.25), calls: 2, took: second(0.5)},
+		{name: "its time ends between two calls", end: second(2), calls: 3, took: second(1.25)},
+		{name: "the context ends in a pause", end: second(60), cancel: second(1), calls: 2, took: second(1)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if test.cancel > 0 {
+					time.AfterFunc(test.cancel, cancel)
+				}
+				start, calls := time.Now(), 0
+				err := While(ctx, start.Add(test.end), func(context.Context) (bool, error) {
+					calls++
+					if calls == test.final {
+						return false, nil
+					}
+					return true, errYet
+				})
+				if calls != test.calls || time.Since(start) != test.took {
+					t.Errorf("made %d calls in %v, want %d in %v", calls, time.Since(start), test.calls, test.took)
+				}
+				if final := err == nil; final != (test.final > 0) {
+					t.Errorf("got the error %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A call may find out by itself that the context has ended; one is made all the
+// same, so that the caller has an answer to tell.
+func TestWhileAfterContextEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		calls := 0
+		err := While(ctx, time.Now().Add(time.Minute), func(ctx context.Context) (bool, error) {
+			calls++
+			return true, ctx.Err()
+		})
+		if calls != 1 || !errors.Is(err, context.Canceled) {
+			t.Errorf("made %d calls and got %v, want one call and its error", calls, err)
+		}
+	})
+}
