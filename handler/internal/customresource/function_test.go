@@ -208,9 +208,9 @@ func TestInvoke(t *testing.T) {
 			return map[string]any{"Checks": strings.Repeat("x", 4096)}, nil
 		}, "FAILED", "thing-2", "CloudFormation takes 4096", nil},
 
-		{"create of an unknown type", with("Create", func(e *cfn.Event) { e.ResourceType = "Custom::Thnig" }), nil, "FAILED", "Thing-not-created", `unknown resource type "Custom::Thnig": this function provides Custom::Thing`, nil},
+		{"create of an unknown type", with("Create", func(e *cfn.Event) { e.ResourceType = "Custom::Other" }), nil, "FAILED", "Thing-not-created", `unknown resource type "Custom::Other": this function provides Custom::Thing`, nil},
 		{"update of an unknown type", with("Update", func(e *cfn.Event) { e.ResourceType = "" }), nil, "FAILED", "thing-1", "unknown resource type", nil},
-		{"delete of an unknown type", with("Delete", func(e *cfn.Event) { e.ResourceType = "Custom::Thnig" }), nil, "SUCCESS", "thing-1", "", nil},
+		{"delete of an unknown type", with("Delete", func(e *cfn.Event) { e.ResourceType = "Custom::Other" }), nil, "SUCCESS", "thing-1", "", nil},
 
 		{"unknown request type", with("Bogus", func(*cfn.Event) {}), nil, "FAILED", "thing-1", `unknown RequestType "Bogus"`, nil},
 		{"no request type", with("", func(*cfn.Event) {}), nil, "FAILED", "thing-1", "no RequestType", nil},

@@ -136,13 +136,13 @@ func TestPanic(t *testing.T) {
 	}{
 		{"in the handler", func(context.Context, *Request) (map[string]any, error) { panic("boom") }, "internal error: panic: boom"},
 		{"an error", func(context.Context, *Request) (map[string]any, error) { panic(errors.New("boom")) }, "internal error: panic: boom"},
-		{"nil", func(context.Context, *Request) (map[string]any, error) { panic(nil) }, "internal error: panic: panic called with nil argument"},
+		{"nil", func(context.Context, *Request) (map[string]any, error) { panic(nil) }, "internal error: panic: panic called with nil argument"}, //nolint:govet,staticcheck // the panic is what is tested
 		{"in a goroutine", func(ctx context.Context, _ *Request) (map[string]any, error) {
 			return nil, parallel.Try(ctx, func(context.Context) error { panic("boom") })
 		}, "internal error: panic: boom"},
 		{"of the runtime", func(context.Context, *Request) (map[string]any, error) {
 			var m map[string]int
-			m["x"] = 1
+			m["x"] = 1 //nolint:govet,staticcheck // the panic is what is tested
 			return nil, nil
 		}, "internal error: panic: assignment to entry in nil map"},
 	}

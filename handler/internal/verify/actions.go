@@ -140,7 +140,7 @@ func (p *Probe) try(ctx context.Context, a checkedAction, call func(context.Cont
 	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
 		d, denied := asDenial(err)
-		return denied && !(d.explicit && time.Since(began) > Settling), err
+		return denied && (!d.explicit || time.Since(began) < Settling), err
 	})
 	var status interface{ HTTPStatusCode() int }
 	d, denied := asDenial(err)

@@ -41,7 +41,7 @@ func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error
 			DurationSeconds: aws.Int32(int32(sessionDuration.Seconds())),
 		})
 		d, denied := asDenial(err)
-		return denied && !(d.explicit && time.Since(began) > Settling), err
+		return denied && (!d.explicit || time.Since(began) < Settling), err
 	})
 	if lost != nil {
 		return false, lost
