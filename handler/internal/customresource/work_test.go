@@ -136,7 +136,7 @@ func TestPanic(t *testing.T) {
 	}{
 		{"in the handler", func(context.Context, *Request) (map[string]any, error) { panic("boom") }, "internal error: panic: boom"},
 		{"an error", func(context.Context, *Request) (map[string]any, error) { panic(errors.New("boom")) }, "internal error: panic: boom"},
-		{"nil", func(context.Context, *Request) (map[string]any, error) { panic(nil) }, "internal error: panic: panic called with nil argument"}, //nolint:govet,staticcheck // the panic is what is tested
+		{"nil", func(context.Context, *Request) (map[string]any, error) { panic(nil) }, "internal error: panic: panic called with nil argument"}, //nolint:govet // the panic is what is tested
 		{"in a goroutine", func(ctx context.Context, _ *Request) (map[string]any, error) {
 			return nil, parallel.Try(ctx, func(context.Context) error { panic("boom") })
 		}, "internal error: panic: boom"},
