@@ -27,7 +27,19 @@ type Request struct {
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html.
 const maxResponse = 4096
 
-var errNoResponse = errors.New("CloudFormation did not receive a response from your Custom Resource")
+// A failure is told in CloudFormation's own words.
+type failure string
+
+func (f failure) Error() string { return string(f) }
+
+const (
+	errNoResponse      = failure("CloudFormation did not receive a response from your Custom Resource")
+	errTooLong         = failure("Response object is too long.")
+	errNoPhysicalID    = failure("Invalid PhysicalResourceId")
+	errServiceToken    = failure("Modifying service token is not allowed.")
+	errCreateCancelled = failure("Resource creation cancelled")
+	errUpdateCancelled = failure("Resource update cancelled")
+)
 
 // custom is the provider of custom resources: it asks a function.
 type custom struct{}
@@ -37,7 +49,7 @@ type custom struct{}
 func (custom) create(ctx context.Context, t task) (outcome, error) {
 	o, err := t.ask(ctx, cfn.RequestCreate)
 	if ctx.Err() != nil && err != nil {
-		err = errors.New("Resource creation cancelled") //nolint:staticcheck,revive // CloudFormation's words
+		err = errCreateCancelled
 	}
 	if o.physicalID == "" {
 		o.physicalID = t.stack.physicalName(t.logicalID, 255)
@@ -48,11 +60,11 @@ func (custom) create(ctx context.Context, t task) (outcome, error) {
 // update answers with the id of a FAILED response, too: CloudFormation adopts it.
 func (custom) update(ctx context.Context, t task) (outcome, error) {
 	if t.old["ServiceToken"] != t.properties["ServiceToken"] {
-		return outcome{}, errors.New("modifying service token is not allowed")
+		return outcome{}, errServiceToken
 	}
 	o, err := t.ask(ctx, cfn.RequestUpdate)
 	if ctx.Err() != nil && err != nil {
-		err = errors.New("Resource update cancelled") //nolint:staticcheck,revive // CloudFormation's words
+		err = errUpdateCancelled
 	}
 	return o, err
 }
@@ -68,8 +80,8 @@ func (t task) ask(ctx context.Context, kind cfn.RequestType) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	id := newUUID()
-	if err := t.send(kind, id); err != nil {
+	id := lambda.NewUUID()
+	if err := t.send(kind, id); err != nil { //nolint:contextcheck // the function runs on when nobody waits any more
 		return outcome{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errNoResponse)
@@ -118,7 +130,7 @@ func (t task) send(kind cfn.RequestType, id string) error {
 // understand reads a response.
 func (t task) understand(id string, body []byte) (outcome, error) {
 	if len(body) > maxResponse {
-		return outcome{}, errors.New("Response object is too long.") //nolint:staticcheck,revive // CloudFormation's words
+		return outcome{}, errTooLong
 	}
 	var r cfn.Response
 	if err := json.Unmarshal(body, &r); err != nil {
@@ -128,7 +140,7 @@ func (t task) understand(id string, body []byte) (outcome, error) {
 	case r.RequestID != id, r.StackID != t.stack.id, r.LogicalResourceID != t.logicalID:
 		return outcome{}, errors.New("invalid response object: it is for another request")
 	case r.PhysicalResourceID == "", len(r.PhysicalResourceID) > 1024:
-		return outcome{}, errors.New("invalid PhysicalResourceId")
+		return outcome{}, errNoPhysicalID
 	}
 	o := outcome{r.PhysicalResourceID, map[string]string{}}
 	for name, value := range r.Data {
@@ -139,8 +151,8 @@ func (t task) understand(id string, body []byte) (outcome, error) {
 		}
 	}
 	if r.Status != cfn.StatusSuccess {
-		return outcome{physicalID: o.physicalID}, fmt.Errorf(
-			"Received response status [%s] from custom resource. Message returned: %s (RequestId: %s)", r.Status, r.Reason, id) //nolint:staticcheck,revive // CloudFormation's words
+		return outcome{physicalID: o.physicalID}, failure(fmt.Sprintf(
+			"Received response status [%s] from custom resource. Message returned: %s (RequestId: %s)", r.Status, r.Reason, id))
 	}
 	return o, nil
 }

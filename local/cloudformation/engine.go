@@ -139,13 +139,3 @@ func notFound(stack string) error {
 		Message: fmt.Sprintf("Stack with id %s does not exist", stack),
 	}
 }
-
-// export returns the value of an export, and who has it. The caller holds e.mu.
-func (e *Engine) export(name string) (value string, owner *stack) {
-	for _, st := range e.stacks {
-		if value, ok := st.exports[name]; ok && st.status != deleteComplete {
-			return value, st
-		}
-	}
-	return "", nil
-}

@@ -18,306 +18,234 @@ type scope struct {
 	// pseudo parameters by name, without AWS::NoValue.
 	pseudo map[string]string
 	// attribute returns an attribute of a resource, and its Ref for an empty
-	// name. It is nil where a function may not refer to resources.
-	attribute func(logicalID, name string) (any, error)
+	// name. It is nil, like imported, where only parameters may be referred to.
+	attribute func(logicalID, name string) (string, error)
 	// imported returns the value of an export.
 	imported func(name string) (string, error)
-	// evaluating holds the conditions under way, against cycles.
-	evaluating []string
+	// dry: the values of attribute and imported mean nothing yet.
+	dry bool
+}
+
+// An evaluation keeps the first error, so that functions nest like expressions.
+type evaluation struct {
+	scope
+	// conditions under way, against cycles.
+	conditions []string
+	err        error
 }
 
 // noValue is what AWS::NoValue is: it removes what it stands for.
 type noValue struct{}
 
+var errUnresolved = errors.New("template format error: unresolved resource dependencies")
+
 // eval replaces all functions in v by their values.
-func (s *scope) eval(v any) (any, error) {
+func (s scope) eval(v any) (any, error) {
+	e := evaluation{scope: s}
+	x := e.value(v)
+	return x, e.err
+}
+
+func (e *evaluation) fail(err error) string {
+	if e.err == nil {
+		e.err = err
+	}
+	return ""
+}
+
+func (e *evaluation) value(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		if name, argument, err := asFunction(v); err != nil || name != "" {
-			if err != nil {
-				return nil, err
-			}
-			return s.call(name, argument)
+		if name, ok := functionName(v); ok {
+			return e.call(name, v)
 		}
 		m := map[string]any{}
-		for key, value := range v {
-			x, err := s.eval(value)
-			if err != nil {
-				return nil, err
-			}
-			if x != (noValue{}) {
+		for key, item := range v {
+			if x := e.value(item); x != (noValue{}) {
 				m[key] = x
 			}
 		}
-		return m, nil
+		return m
 	case []any:
 		list := []any{}
-		for _, value := range v {
-			x, err := s.eval(value)
-			if err != nil {
-				return nil, err
-			}
-			if x != (noValue{}) {
+		for _, item := range v {
+			if x := e.value(item); x != (noValue{}) {
 				list = append(list, x)
 			}
 		}
-		return list, nil
+		return list
 	}
-	return v, nil
+	return v
 }
 
-// asFunction returns the name and argument of the function that a map is; the
-// name is empty for a mere map. "Condition" is also an element of policies,
-// with another kind of value.
-func asFunction(m map[string]any) (name string, argument any, err error) {
+// functionName returns the name of the function that a map calls, if it is no mere
+// map. "Condition" is also an element of policies, with another kind of value.
+func functionName(m map[string]any) (name string, ok bool) {
 	for key, value := range m {
 		_, text := value.(string)
-		if key != "Ref" && !strings.HasPrefix(key, "Fn::") && (key != "Condition" || !text || len(m) > 1) {
-			continue
+		if key == "Ref" || strings.HasPrefix(key, "Fn::") || key == "Condition" && text {
+			return key, true
 		}
-		if len(m) > 1 {
-			return "", nil, fmt.Errorf("%s stands beside other keys", key)
-		}
-		return key, value, nil
 	}
-	return "", nil, nil
+	return "", false
 }
 
-func (s *scope) call(name string, argument any) (any, error) {
-	x, err := s.apply(name, argument)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return x, nil
-}
-
-// apply calls a function. Those that choose evaluate only what they choose.
-func (s *scope) apply(name string, argument any) (any, error) {
-	switch name {
-	case "Ref":
-		return s.ref(fmt.Sprint(argument))
-	case "Condition":
-		return s.condition(fmt.Sprint(argument))
-	case "Fn::If":
-		return s.choose(argument)
-	case "Fn::Sub":
-		return s.sub(argument)
-	case "Fn::GetAtt":
-		return s.getAtt(argument)
-	}
-	x, err := s.eval(argument)
-	if err != nil {
-		return nil, err
-	}
-	list, _ := x.([]any)
+// call calls a function. Those that choose evaluate only what they choose.
+func (e *evaluation) call(name string, m map[string]any) any {
+	argument := m[name]
+	list, _ := argument.([]any)
 	switch {
-	case name == "Fn::ImportValue":
-		return s.imported(fmt.Sprint(x))
+	case len(m) > 1:
+	case name == "Ref":
+		return e.ref(fmt.Sprint(argument))
+	case name == "Condition":
+		return e.condition(fmt.Sprint(argument))
+	case name == "Fn::GetAtt" && len(list) == 2:
+		return e.resource(fmt.Sprint(list[0]), fmt.Sprint(list[1]))
+	case name == "Fn::Sub":
+		return e.sub(argument)
+	case name == "Fn::If" && len(list) == 3:
+		if e.condition(fmt.Sprint(list[0])) {
+			return e.value(list[1])
+		}
+		return e.value(list[2])
+	default:
+		return e.apply(name, e.value(argument))
+	}
+	return e.fail(fmt.Errorf("%s: the argument is not known here", name))
+}
+
+// apply calls a function of evaluated arguments.
+func (e *evaluation) apply(name string, argument any) any {
+	list, _ := argument.([]any)
+	switch {
+	case name == "Fn::ImportValue" && e.imported != nil:
+		x, err := e.imported(fmt.Sprint(argument))
+		if err != nil {
+			return e.fail(err)
+		}
+		return x
 	case name == "Fn::Equals" && len(list) == 2:
-		return reflect.DeepEqual(stringify(list[0]), stringify(list[1])), nil
-	case name == "Fn::Not" && len(list) == 1, name == "Fn::And" && len(list) > 1, name == "Fn::Or" && len(list) > 1:
-		return logic(name, list)
+		return reflect.DeepEqual(stringify(list[0]), stringify(list[1]))
+	case name == "Fn::Not" && len(list) == 1:
+		return !e.truth(list[0])
+	case name == "Fn::And" && len(list) > 1:
+		return !slices.ContainsFunc(list, func(x any) bool { return !e.truth(x) })
+	case name == "Fn::Or" && len(list) > 1:
+		return slices.ContainsFunc(list, e.truth)
 	case name == "Fn::Join" && len(list) == 2:
-		return join(list[0], list[1])
+		return e.join(list[0], list[1])
 	case name == "Fn::Split" && len(list) == 2:
 		return split(list[0], list[1])
 	case name == "Fn::Select" && len(list) == 2:
-		return pick(list[0], list[1])
-	case name == "Fn::FindInMap" && len(list) == 3:
-		return s.template.find(fmt.Sprint(list[0]), fmt.Sprint(list[1]), fmt.Sprint(list[2]))
+		return e.pick(list[0], list[1])
 	}
-	return nil, errors.New("the function, or its argument, is not known here")
+	return e.fail(fmt.Errorf("%s, or its argument, is not known here", name))
 }
 
-func (s *scope) ref(name string) (any, error) {
+func (e *evaluation) ref(name string) any {
 	if name == "AWS::NoValue" {
-		return noValue{}, nil
+		return noValue{}
 	}
-	if value, ok := s.pseudo[name]; ok {
-		return value, nil
+	if value, ok := e.pseudo[name]; ok {
+		return value
 	}
-	if value, ok := s.parameters[name]; ok {
-		return value, nil
+	if value, ok := e.parameters[name]; ok {
+		return value
 	}
-	return s.resource(name, "")
+	return e.resource(name, "")
 }
 
-func (s *scope) resource(logicalID, attribute string) (any, error) {
-	if s.attribute == nil {
-		return nil, fmt.Errorf("%s is no parameter", logicalID)
+func (e *evaluation) resource(logicalID, attribute string) any {
+	if _, ok := e.template.Resources[logicalID]; !ok || e.attribute == nil {
+		return e.fail(fmt.Errorf("%w [%s]", errUnresolved, logicalID))
 	}
-	if _, ok := s.template.Resources[logicalID]; !ok {
-		return nil, fmt.Errorf("%w [%s]", errUnresolved, logicalID)
-	}
-	return s.attribute(logicalID, attribute)
-}
-
-var errUnresolved = errors.New("template format error: unresolved resource dependencies")
-
-func (s *scope) getAtt(argument any) (any, error) {
-	logicalID, attribute := attributePath(argument)
-	if attribute == "" {
-		return nil, errors.New("wants a resource and an attribute")
-	}
-	return s.resource(logicalID, attribute)
-}
-
-// attributePath reads both forms of GetAtt's argument.
-func attributePath(argument any) (logicalID, attribute string) {
-	if list, ok := argument.([]any); ok && len(list) == 2 {
-		return fmt.Sprint(list[0]), fmt.Sprint(list[1])
-	}
-	logicalID, attribute, _ = strings.Cut(fmt.Sprint(argument), ".")
-	return logicalID, attribute
-}
-
-func (s *scope) condition(name string) (bool, error) {
-	c, ok := s.template.Conditions[name]
-	if !ok || slices.Contains(s.evaluating, name) {
-		return false, fmt.Errorf("condition %s is unknown or depends on itself", name)
-	}
-	inner := *s
-	inner.attribute, inner.evaluating = nil, append(slices.Clone(s.evaluating), name)
-	return inner.truth(c)
-}
-
-// truth evaluates what must be true or false.
-func (s *scope) truth(v any) (bool, error) {
-	x, err := s.eval(v)
+	x, err := e.attribute(logicalID, attribute)
 	if err != nil {
-		return false, err
+		return e.fail(err)
 	}
+	return x
+}
+
+func (e *evaluation) condition(name string) bool {
+	c, ok := e.template.Conditions[name]
+	if !ok || slices.Contains(e.conditions, name) {
+		e.fail(fmt.Errorf("condition %s is unknown or depends on itself", name))
+		return false
+	}
+	inner := evaluation{scope: e.scope, conditions: append(slices.Clone(e.conditions), name)}
+	inner.attribute, inner.imported = nil, nil
+	yes := inner.truth(inner.value(c))
+	if inner.err != nil {
+		e.fail(inner.err)
+	}
+	return yes
+}
+
+func (e *evaluation) truth(x any) bool {
 	truth, ok := x.(bool)
 	if !ok {
-		return false, fmt.Errorf("%v is neither true nor false", x)
+		e.fail(fmt.Errorf("%v is neither true nor false", x))
 	}
-	return truth, nil
-}
-
-func (s *scope) choose(argument any) (any, error) {
-	branch, err := s.branch(argument)
-	if err != nil {
-		return nil, err
-	}
-	return s.eval(branch)
-}
-
-// branch returns the side of Fn::If that its condition chooses.
-func (s *scope) branch(argument any) (any, error) {
-	list, ok := argument.([]any)
-	if !ok || len(list) != 3 {
-		return nil, errors.New("wants a condition and two values")
-	}
-	yes, err := s.condition(fmt.Sprint(list[0]))
-	if err != nil {
-		return nil, err
-	}
-	if yes {
-		return list[1], nil
-	}
-	return list[2], nil
+	return truth
 }
 
 var placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
 
-func (s *scope) sub(argument any) (any, error) {
-	text, variables, err := subArgument(argument)
-	if err != nil {
-		return nil, err
+// sub replaces ${Name}, ${Resource.Attribute}, and ${!Name} by ${Name}.
+func (e *evaluation) sub(argument any) any {
+	var variables map[string]any
+	if list, ok := argument.([]any); ok && len(list) == 2 {
+		argument = list[0]
+		variables, _ = list[1].(map[string]any)
 	}
-	var failed error
-	result := placeholder.ReplaceAllStringFunc(text, func(found string) string {
+	text, ok := argument.(string)
+	if !ok {
+		return e.fail(errors.New("Fn::Sub wants a text"))
+	}
+	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		name := strings.TrimSpace(found[2 : len(found)-1])
 		if literal, ok := strings.CutPrefix(name, "!"); ok {
 			return "${" + literal + "}"
 		}
-		x, err := s.variable(name, variables)
-		if failed == nil {
-			failed = err
+		if value, ok := variables[name]; ok {
+			return fmt.Sprint(e.value(value))
 		}
-		return fmt.Sprint(x)
+		if id, attribute, ok := strings.Cut(name, "."); ok {
+			return fmt.Sprint(e.resource(id, attribute))
+		}
+		return fmt.Sprint(e.ref(name))
 	})
-	return result, failed
 }
 
-func (s *scope) variable(name string, variables map[string]any) (any, error) {
-	if value, ok := variables[name]; ok {
-		return s.eval(value)
-	}
-	if strings.Contains(name, ".") {
-		return s.getAtt(name)
-	}
-	return s.ref(name)
-}
-
-func subArgument(argument any) (text string, variables map[string]any, err error) {
-	if list, ok := argument.([]any); ok && len(list) == 2 {
-		variables, ok = list[1].(map[string]any)
-		if !ok {
-			return "", nil, errors.New("wants a map of variables")
-		}
-		argument = list[0]
-	}
-	text, ok := argument.(string)
-	if !ok {
-		return "", nil, errors.New("wants a text")
-	}
-	return text, variables, nil
-}
-
-func logic(name string, list []any) (any, error) {
-	count := 0
-	for _, x := range list {
-		truth, ok := x.(bool)
-		if !ok {
-			return nil, fmt.Errorf("%v is neither true nor false", x)
-		}
-		if truth {
-			count++
-		}
-	}
-	switch name {
-	case "Fn::Not":
-		return count == 0, nil
-	case "Fn::And":
-		return count == len(list), nil
-	}
-	return count > 0, nil
-}
-
-func join(separator, list any) (any, error) {
+func (e *evaluation) join(separator, list any) any {
 	items, ok := list.([]any)
 	if !ok {
-		return nil, errors.New("wants a list")
+		return e.fail(errors.New("Fn::Join wants a list"))
 	}
 	parts := make([]string, len(items))
 	for i, item := range items {
 		parts[i] = fmt.Sprint(item)
 	}
-	return strings.Join(parts, fmt.Sprint(separator)), nil
+	return strings.Join(parts, fmt.Sprint(separator))
 }
 
-func split(separator, text any) (any, error) {
+func split(separator, text any) any {
 	list := []any{}
 	for part := range strings.SplitSeq(fmt.Sprint(text), fmt.Sprint(separator)) {
 		list = append(list, part)
 	}
-	return list, nil
+	return list
 }
 
-func pick(index, list any) (any, error) {
+func (e *evaluation) pick(index, list any) any {
 	items, _ := list.([]any)
 	i, err := strconv.Atoi(fmt.Sprint(index))
-	if err != nil || i < 0 || i >= len(items) {
-		return nil, fmt.Errorf("cannot select nonexistent value at index %v", index)
+	switch {
+	case err == nil && i >= 0 && i < len(items):
+		return items[i]
+	case e.dry:
+		return ""
 	}
-	return items[i], nil
-}
-
-func (t *template) find(mapping, first, second string) (any, error) {
-	value, ok := t.Mappings[mapping][first][second]
-	if !ok {
-		return nil, fmt.Errorf("unable to get mapping for %s::%s::%s", mapping, first, second)
-	}
-	return value, nil
+	return e.fail(fmt.Errorf("Fn::Select cannot select nonexistent value at index %v", index))
 }

@@ -292,7 +292,7 @@ func TestResponsesThatAreNone(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ properties, reason string }{
 		"too long":  {"Id: a, Big: x", "Response object is too long"},
-		"no id":     {"Colour: red", "invalid PhysicalResourceId"},
+		"no id":     {"Colour: red", "Invalid PhysicalResourceId"},
 		"none":      {"Id: a, Hang: Create, ServiceTimeout: 1", "did not receive a response"},
 		"a failure": {"Id: a, Fail: Create", "Received response status [FAILED] from custom resource. Message returned: told to (RequestId: "},
 	}
@@ -318,7 +318,7 @@ func TestExportsInUse(t *testing.T) {
 	if _, err := d.Delete(d.ctx(), "provider"); err == nil {
 		t.Error("an export in use was deleted")
 	}
-	without := provider[:strings.Index(provider, "Outputs:")]
+	without, _, _ := strings.Cut(provider, "Outputs:")
 	s := d.fails("provider", without, "UPDATE_ROLLBACK_COMPLETE")
 	if !strings.Contains(s.Events[len(s.Events)-3].Reason, "in use by app") {
 		t.Errorf("events: got %+v", s.Events)

@@ -25,7 +25,7 @@ type Operation struct {
 // all there are: one that is not given has its default, also in an update. The
 // error says how the stack failed; the stack is returned with it.
 func (e *Engine) Deploy(ctx context.Context, name string, text []byte, parameters map[string]string) (*Stack, error) {
-	o, err := e.Start(name, text, parameters)
+	o, err := e.Start(name, text, parameters) //nolint:contextcheck // a stack goes on when nobody waits any more
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (e *Engine) Deploy(ctx context.Context, name string, text []byte, parameter
 
 // Delete deletes a stack, by name or id, and waits for the end.
 func (e *Engine) Delete(ctx context.Context, name string) (*Stack, error) {
-	o, err := e.StartDelete(name)
+	o, err := e.StartDelete(name) //nolint:contextcheck // a stack goes on when nobody waits any more
 	if err != nil {
 		return nil, err
 	}
@@ -104,17 +104,6 @@ func (e *Engine) StartDelete(nameOrID string) (*Operation, error) {
 	return e.begin(st, deleteComplete, func(context.Context) { e.delete(st, creating) }), nil
 }
 
-// importer returns a stack that imports an export, or nil. The caller holds e.mu.
-func (e *Engine) importer(export string) *stack {
-	i := slices.IndexFunc(e.stacks, func(st *stack) bool {
-		return st.imports[export] && st.status != deleteComplete && st.status != rollbackComplete
-	})
-	if i < 0 {
-		return nil
-	}
-	return e.stacks[i]
-}
-
 // begin runs an operation. The caller holds e.mu.
 func (e *Engine) begin(st *stack, want string, run func(context.Context)) *Operation {
 	ctx, cancel := context.WithCancel(e.ctx)
@@ -173,32 +162,34 @@ func (e *Engine) delete(st *stack, creating *Operation) {
 	e.mu.Lock()
 	all := append(slices.Collect(maps.Values(st.resources)), st.replaced...)
 	e.mu.Unlock()
-	if failed := e.remove(st, all, false); len(failed) > 0 {
-		e.markStack(st, deleteFailed, fmt.Sprintf("The following resource(s) failed to delete: %v. ", failed))
+	e.markRemoved(st, deleteComplete, deleteFailed, e.remove(st, all))
+}
+
+// markRemoved gives a stack the status that its resources' removal leads to.
+func (e *Engine) markRemoved(st *stack, complete, incomplete string, failed []*resource) {
+	if len(failed) == 0 {
+		e.markStack(st, complete, "")
 		return
 	}
-	e.markStack(st, deleteComplete, "")
+	var ids []string
+	for _, r := range failed {
+		ids = append(ids, r.logicalID)
+	}
+	slices.Sort(ids)
+	e.markStack(st, incomplete, fmt.Sprintf("The following resource(s) failed to delete: %v.", ids))
 }
 
 // remove deletes incarnations, those first that depend on others. What fails
-// holds up only what it depends on, and may be abandoned; it returns the logical ids.
-func (e *Engine) remove(st *stack, all []*resource, abandon bool) (failed []string) {
-	all = slices.DeleteFunc(slices.Clone(all), func(r *resource) bool { return !r.alive() })
+// holds up only what it depends on; it is returned.
+func (e *Engine) remove(st *stack, all []*resource) (failed []*resource) {
+	all = slices.DeleteFunc(all, func(r *resource) bool { return !r.alive() })
 	slices.SortFunc(all, func(a, b *resource) int { return strings.Compare(a.logicalID, b.logicalID) })
 	dependents := func(r *resource) []*resource {
 		return slices.DeleteFunc(slices.Clone(all), func(x *resource) bool { return !slices.Contains(x.dependsOn, r.logicalID) })
 	}
-	errs := inOrder(e.ctx, all, dependents, false, func(ctx context.Context, r *resource) error {
+	return slices.Collect(maps.Keys(inOrder(e.ctx, all, dependents, false, func(ctx context.Context, r *resource) error {
 		return e.removeOne(ctx, st, r)
-	})
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for r := range errs {
-		r.abandoned = abandon
-		failed = append(failed, r.logicalID)
-	}
-	slices.Sort(failed)
-	return failed
+	})))
 }
 
 func (e *Engine) removeOne(ctx context.Context, st *stack, r *resource) error {

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // A parameter is declared as
@@ -19,11 +18,8 @@ type parameter struct {
 	Description           string `yaml:"Description"`
 	AllowedPattern        string `yaml:"AllowedPattern"`
 	AllowedValues         []any  `yaml:"AllowedValues"`
-	ConstraintDescription string `yaml:"ConstraintDescription"`
-	MinLength             *int   `yaml:"MinLength"`
 	MaxLength             *int   `yaml:"MaxLength"`
-	MinValue              *int   `yaml:"MinValue"`
-	MaxValue              *int   `yaml:"MaxValue"`
+	ConstraintDescription string `yaml:"ConstraintDescription"`
 	NoEcho                bool   `yaml:"NoEcho"`
 }
 
@@ -58,19 +54,8 @@ func (t *template) parameterValues(given map[string]string) (map[string]any, err
 			return nil, fmt.Errorf("ValidationError: Parameter %s failed to satisfy constraint: %w", name, err)
 		}
 		values[name] = value
-		if p.Type == "CommaDelimitedList" {
-			values[name] = splitList(value)
-		}
 	}
 	return values, nil
-}
-
-func splitList(value string) []any {
-	list := []any{}
-	for item := range strings.SplitSeq(value, ",") {
-		list = append(list, strings.TrimSpace(item))
-	}
-	return list
 }
 
 func (p parameter) check(value string) error {
@@ -84,10 +69,10 @@ func (p parameter) check(value string) error {
 // violation says which constraint the value breaks, or nothing.
 func (p parameter) violation(value string) string {
 	pattern, err := regexp.Compile(`^(?:` + p.AllowedPattern + `)$`)
-	number, notNumber := strconv.ParseFloat(value, 64)
+	_, notNumber := strconv.ParseFloat(value, 64)
 	allowed := slices.ContainsFunc(p.AllowedValues, func(v any) bool { return fmt.Sprint(v) == value })
 	switch {
-	case p.Type != "String" && p.Type != "Number" && p.Type != "CommaDelimitedList":
+	case p.Type != "String" && p.Type != "Number":
 		return "the type " + p.Type + " is not known here"
 	case err != nil:
 		return err.Error()
@@ -97,16 +82,14 @@ func (p parameter) violation(value string) string {
 		return fmt.Sprintf("must be one of %v", p.AllowedValues)
 	case p.Type == "Number" && notNumber != nil:
 		return "must be a number"
-	case p.MinLength != nil && len(value) < *p.MinLength, p.MaxLength != nil && len(value) > *p.MaxLength:
-		return "must have another length"
-	case p.MinValue != nil && number < float64(*p.MinValue), p.MaxValue != nil && number > float64(*p.MaxValue):
-		return "must be within the limits"
+	case p.MaxLength != nil && len(value) > *p.MaxLength:
+		return "must contain at most " + strconv.Itoa(*p.MaxLength) + " characters"
 	}
 	return ""
 }
 
 // checkRules evaluates the rules, whose functions know only the parameters.
-func (t *template) checkRules(s *scope) error {
+func (t *template) checkRules(s scope) error {
 	for _, name := range slices.Sorted(maps.Keys(t.Rules)) {
 		if err := t.Rules[name].check(s); err != nil {
 			return fmt.Errorf("ValidationError: Template error: Rule %s: %w", name, err)
@@ -115,20 +98,15 @@ func (t *template) checkRules(s *scope) error {
 	return nil
 }
 
-func (r rule) check(s *scope) error {
-	if r.RuleCondition != nil {
-		if applies, err := s.truth(r.RuleCondition); err != nil || !applies {
-			return err
-		}
+func (r rule) check(s scope) error {
+	e := evaluation{scope: s}
+	if r.RuleCondition != nil && !e.truth(e.value(r.RuleCondition)) {
+		return e.err
 	}
 	for _, a := range r.Assertions {
-		holds, err := s.truth(a.Assert)
-		if err != nil {
-			return err
-		}
-		if !holds {
-			return errors.New(a.AssertDescription)
+		if !e.truth(e.value(a.Assert)) {
+			e.fail(errors.New(a.AssertDescription))
 		}
 	}
-	return nil
+	return e.err
 }

@@ -1,10 +1,10 @@
 package cloudformation
 
 import (
-	"crypto/rand"
-	"encoding/binary"
+	cryptorand "crypto/rand"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -93,33 +93,35 @@ func (r *resource) alive() bool {
 
 // mark gives a resource a status, and tells it.
 func (e *Engine) mark(st *stack, r *resource, status, reason string) {
-	e.telling.Lock()
-	defer e.telling.Unlock()
-	e.mu.Lock()
-	r.status, r.reason, r.changed = status, reason, time.Now()
-	event := Event{r.changed, st.name, r.logicalID, r.physicalID, r.kind, status, reason}
-	st.events = append(st.events, event)
-	e.mu.Unlock()
-	if e.options.OnEvent != nil {
-		e.options.OnEvent(event)
-	}
+	e.tell(st, func() Event {
+		r.status, r.reason, r.changed = status, reason, time.Now()
+		return Event{r.changed, st.name, r.logicalID, r.physicalID, r.kind, status, reason}
+	})
 }
 
 // markStack gives a stack a status, and tells it. A stack that is being deleted
 // hears no more of the create that was cancelled for it.
 func (e *Engine) markStack(st *stack, status, reason string) {
+	e.tell(st, func() Event {
+		if st.status == deleteInProgress && !strings.HasPrefix(status, "DELETE_") {
+			return Event{}
+		}
+		st.status, st.reason = status, reason
+		return Event{time.Now(), st.name, st.name, st.id, stackType, status, reason}
+	})
+}
+
+// tell makes a change under the lock and tells its event, unless it is empty.
+func (e *Engine) tell(st *stack, change func() Event) {
 	e.telling.Lock()
 	defer e.telling.Unlock()
 	e.mu.Lock()
-	if st.status == deleteInProgress && !strings.HasPrefix(status, "DELETE_") {
-		e.mu.Unlock()
-		return
+	event := change()
+	if event.Status != "" {
+		st.events = append(st.events, event)
 	}
-	st.status, st.reason = status, reason
-	event := Event{time.Now(), st.name, st.name, st.id, stackType, status, reason}
-	st.events = append(st.events, event)
 	e.mu.Unlock()
-	if e.options.OnEvent != nil {
+	if event.Status != "" && e.options.OnEvent != nil {
 		e.options.OnEvent(event)
 	}
 }
@@ -139,29 +141,14 @@ func (st *stack) snapshot() *Stack {
 // in many stacks, as AWS's is.
 func (e *Engine) stackID(name string) string {
 	// The UUID's epoch is 1582-10-15, its unit 100 ns: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-1
-	ticks := uint64(time.Now().UnixNano()/100) + 0x01b21dd213814000 //nolint:gosec // the clock is past 1970
-	var b [16]byte
-	binary.BigEndian.PutUint32(b[0:], uint32(ticks))                   //nolint:gosec // the low part
-	binary.BigEndian.PutUint16(b[4:], uint16(ticks>>32))               //nolint:gosec // the middle part
-	binary.BigEndian.PutUint16(b[6:], uint16(ticks>>48)&0x0fff|0x1000) //nolint:gosec // the high part
-	rand.Read(b[8:10])
-	b[8] = b[8]&0x3f | 0x80
-	copy(b[10:], "\x0a\x58\xa9\xfe\xac\x02")
-	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%x-%x-%x-%x-%x",
-		e.options.Region, e.options.Account, name, b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	ticks := time.Now().UnixNano()/100 + 0x01b21dd213814000
+	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%08x-%04x-1%03x-%04x-0a58a9feac02", e.options.Region,
+		e.options.Account, name, ticks&0xffffffff, ticks>>32&0xffff, ticks>>48&0x0fff, 0x8000|rand.IntN(0x4000))
 }
 
 // physicalName makes up the name of a resource that its template does not name:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html.
 func (st *stack) physicalName(logicalID string, limit int) string {
 	name := st.name + "-" + logicalID
-	return name[:min(len(name), limit-14)] + "-" + rand.Text()[:13]
-}
-
-// newUUID returns a random UUID (version 4).
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return name[:min(len(name), limit-14)] + "-" + cryptorand.Text()[:13]
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html
@@ -168,7 +169,7 @@ func key(t task) (outcome, error) {
 	}
 	id := t.physicalID
 	if id == "" {
-		id = newUUID()
+		id = lambda.NewUUID()
 	}
 	arn := t.arn("kms", "key/"+id)
 	err = t.edit(func(s *aws.State) error {

@@ -14,16 +14,15 @@ import (
 // any, with the functions in their full form.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html
 type template struct {
-	Version     string                               `yaml:"AWSTemplateFormatVersion"`
-	Transform   string                               `yaml:"Transform"`
-	Description string                               `yaml:"Description"`
-	Metadata    any                                  `yaml:"Metadata"`
-	Parameters  map[string]parameter                 `yaml:"Parameters"`
-	Rules       map[string]rule                      `yaml:"Rules"`
-	Mappings    map[string]map[string]map[string]any `yaml:"Mappings"`
-	Conditions  map[string]any                       `yaml:"Conditions"`
-	Resources   map[string]definition                `yaml:"Resources"`
-	Outputs     map[string]output                    `yaml:"Outputs"`
+	Version     string                `yaml:"AWSTemplateFormatVersion"`
+	Transform   string                `yaml:"Transform"`
+	Description string                `yaml:"Description"`
+	Metadata    any                   `yaml:"Metadata"`
+	Parameters  map[string]parameter  `yaml:"Parameters"`
+	Rules       map[string]rule       `yaml:"Rules"`
+	Conditions  map[string]any        `yaml:"Conditions"`
+	Resources   map[string]definition `yaml:"Resources"`
+	Outputs     map[string]output     `yaml:"Outputs"`
 }
 
 // A definition is a resource as the template has it.
@@ -149,6 +148,10 @@ func shortForm(n *yaml.Node, name string) (any, error) {
 	argument, err := plain(&bare)
 	if err != nil {
 		return nil, err
+	}
+	if path, ok := argument.(string); ok && name == "GetAtt" {
+		id, attribute, _ := strings.Cut(path, ".")
+		argument = []any{id, attribute}
 	}
 	if name != "Ref" && name != "Condition" {
 		name = "Fn::" + name

@@ -15,9 +15,6 @@ Parameters:
   Word: {Type: String, Default: word}
   Empty: {Type: String, Default: ''}
   Count: {Type: Number, Default: 3}
-  Items: {Type: CommaDelimitedList, Default: 'a, b'}
-Mappings:
-  Sizes: {small: {width: 7}}
 Conditions:
   Yes: !Not [!Equals [!Ref Word, '']]
   No: !Equals [!Ref Empty, full]
@@ -33,17 +30,16 @@ Outputs:
   Sub: {Value: !Sub '${Word} ${Log} ${Log.Arn} ${!Literal} ${AWS::Region} ${AWS::AccountId} ${AWS::Partition} ${AWS::URLSuffix} ${AWS::StackName}'}
   SubVariables: {Value: !Sub ['${Word} ${X}', {X: !Ref Count}]}
   Join: {Value: !Join ['-', [!Ref Word, !If [No, x, !Ref AWS::NoValue], 1, true]]}
-  Select: {Value: !Select [1, !Ref Items]}
+  Select: {Value: !Select [1, [a, b]]}
   Split: {Value: !Select ['5', !Split [':', !GetAtt Log.Arn]]}
   If: {Value: !If [Both, !If [Either, yes, no], never]}
-  FindInMap: {Value: !FindInMap [Sizes, small, width]}
   Absent: {Condition: No, Value: x}
 `, nil)
 	arn := "arn:aws:logs:eu-west-1:111122223333:log-group:log:*"
 	want := map[string]string{
 		"Ref": "log", "GetAtt": arn, "LongGetAtt": arn, "SubVariables": "word 3", "Join": "word-1-true", "Select": "b",
 		"Sub":   "word log " + arn + " ${Literal} eu-west-1 111122223333 aws amazonaws.com app",
-		"Split": "log-group", "If": "yes", "FindInMap": "7",
+		"Split": "log-group", "If": "yes",
 	}
 	if diff := cmp.Diff(want, s.Outputs); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)
@@ -111,7 +107,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"a length": {
 			template:   "Parameters: {P: {Type: String, MaxLength: 2}}\n" + log(""),
-			parameters: map[string]string{"P": "abc"}, want: "must have another length",
+			parameters: map[string]string{"P": "abc"}, want: "must contain at most 2 characters",
 		},
 		"a rule": {
 			template: "Parameters: {P: {Type: String}}\n" + log("") + `

@@ -35,7 +35,7 @@ type Invocation struct {
 
 // Invoke queues the event, as an invocation of type Event, and returns at once.
 func (f *Function) Invoke(event []byte) *Invocation {
-	i := &Invocation{RequestID: newUUID(), event: event, queued: time.Now(), done: make(chan struct{})}
+	i := &Invocation{RequestID: NewUUID(), event: event, queued: time.Now(), done: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ctx.Err() != nil {
@@ -120,8 +120,8 @@ func (f *Function) report(i *Invocation, a Attempt, c Config) {
 	f.logs.flush()
 }
 
-// newUUID returns a random UUID (version 4).
-func newUUID() string {
+// NewUUID returns a random UUID, as the ids of requests are.
+func NewUUID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80

@@ -38,7 +38,7 @@ func (s *sandbox) next(w http.ResponseWriter, call *http.Request) {
 		h.Set("Lambda-Runtime-Aws-Request-Id", r.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(r.timeout).UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", s.arn)
-		h.Set("Lambda-Runtime-Trace-Id", fmt.Sprintf("Root=1-%08x-%s;Sampled=0", time.Now().Unix(), strings.ReplaceAll(newUUID(), "-", "")[:24]))
+		h.Set("Lambda-Runtime-Trace-Id", fmt.Sprintf("Root=1-%08x-%s;Sampled=0", time.Now().Unix(), strings.ReplaceAll(NewUUID(), "-", "")[:24]))
 		_, _ = w.Write(r.event)
 	case <-call.Context().Done():
 	}
