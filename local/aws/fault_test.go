@@ -52,12 +52,13 @@ func TestPropagation(t *testing.T) {
 		},
 		"by hand": {
 			aws.Options{Propagation: delay},
-			func(_ context.Context, c *aws.Cloud) error {
+			func(ctx context.Context, c *aws.Cloud) error {
+				_, err := iamAs(c, admin).TagRole(ctx, &iam.TagRoleInput{RoleName: name, Tags: tags("a", "b")})
 				c.Edit(func(s *aws.State) { s.Roles[aws.RoleKey(account, "writer")].Trust = trust(bitmovin, "") })
-				return nil
+				return err
 			}, assume, "AccessDenied", "AccessDenied",
 		},
-		"by hand after HTTP": {
+		"another thing by hand": {
 			aws.Options{Propagation: delay},
 			func(ctx context.Context, c *aws.Cloud) error {
 				_, err := iamAs(c, admin).DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name, PolicyName: sdk.String("Object")})

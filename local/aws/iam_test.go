@@ -205,6 +205,9 @@ func TestIAMAuthorization(t *testing.T) {
 		"create without the boundary that is demanded": {
 			`"Action":"iam:CreateRole","Resource":"*","Condition":{"ArnEquals":{"iam:PermissionsBoundary":"` + s3FullAccess + `"}}`, create(newRole("new")), "AccessDenied",
 		},
+		"create beside a role at another path": {
+			`"Action":"iam:CreateRole","Resource":"arn:aws:iam::*:role/bitmovin/*"`, create(newRole("admin")), "EntityAlreadyExists",
+		},
 		"GetRole on the real path":  {`"Action":"iam:GetRole","Resource":"arn:aws:iam::*:role/bitmovin/*"`, get("writer"), ""},
 		"GetRole without the path":  {`"Action":"iam:GetRole","Resource":"arn:aws:iam::*:role/writer"`, get("writer"), "AccessDenied"},
 		"GetRole of a missing role": {`"Action":"iam:GetRole","Resource":"arn:aws:iam::*:role/none"`, get("none"), "NoSuchEntity"},

@@ -38,7 +38,8 @@ var s3Operations = map[string]s3Operation{
 }
 
 // s3Params do not choose the operation, and s3Headers are understood, or no
-// matter. Whatever else a request carries is refused.
+// matter. Whatever else a request carries is refused, a body in signed chunks
+// among it: over HTTP the SDK for Go sends none.
 var (
 	s3Params = []string{
 		"x-id", "prefix", "max-keys", "max-uploads", "continuation-token",
@@ -46,8 +47,7 @@ var (
 	}
 	s3Headers = []string{
 		"x-amz-acl", "x-amz-expected-bucket-owner", "x-amz-content-sha256", "x-amz-date", "x-amz-user-agent",
-		"x-amz-decoded-content-length", "x-amz-trailer", "x-amz-sdk-checksum-algorithm",
-		"x-amz-checksum-crc32", "x-amz-checksum-mode",
+		"x-amz-sdk-checksum-algorithm", "x-amz-checksum-crc32", "x-amz-checksum-mode",
 	}
 )
 

@@ -47,6 +47,12 @@ func getObject(key string) s3Call {
 	}
 }
 
+func deleteVersion(ctx context.Context, client *s3.Client) error {
+	in := &s3.DeleteObjectInput{Bucket: sdk.String(bucket), Key: sdk.String("old"), VersionId: sdk.String("null")}
+	_, err := client.DeleteObject(ctx, in)
+	return err
+}
+
 func list(prefix string) s3Call {
 	return func(ctx context.Context, client *s3.Client) error {
 		_, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: sdk.String(bucket), Prefix: &prefix})
@@ -114,11 +120,25 @@ func TestS3(t *testing.T) {
 		"put ACL":                              {acls, putACL("private"), ""},
 		"put ACL, public ACLs blocked":         {acls, putACL("public-read"), "AccessDenied"},
 		"get":                                  {nil, getObject("old"), "AccessDenied"},
+		"delete, a version needs more":         {inline(allow(`"s3:DeleteObject"`, `"*"`)), deleteVersion, "AccessDenied"},
+		"delete a version":                     {inline(allow(`"s3:DeleteObjectVersion"`, `"*"`)), deleteVersion, ""},
 		"get, allowed":                         {inline(allow(`"s3:GetObject"`, `"*"`)), getObject("old"), ""},
 		"get an absent key":                    {inline(allow(`"s3:GetObject"`, `"*"`)), getObject("none"), "NoSuchKey"},
 		"get an absent key, not listable": {func(_ *aws.Bucket, r *aws.Role, _ *aws.Key) {
 			r.Inline = map[string]string{"more": allow(`"s3:GetObject"`, `"*"`)}
 		}, getObject("none"), "AccessDenied"},
+		"get with the key": {func(b *aws.Bucket, r *aws.Role, k *aws.Key) {
+			encrypted(keyARN, `"kms:Decrypt"`)(b, r, k)
+			r.Inline["more"], b.Versions[0].KMSKey = allow(`"s3:GetObject"`, `"*"`), keyARN
+		}, getObject("old"), ""},
+		"get without the key": {func(b *aws.Bucket, r *aws.Role, _ *aws.Key) {
+			r.Inline["more"], b.Versions[0].KMSKey = allow(`"s3:GetObject"`, `"*"`), keyARN
+		}, getObject("old"), "AccessDenied"},
+		"put once": {nil, func(ctx context.Context, client *s3.Client) error {
+			in := &s3.PutObjectInput{Bucket: sdk.String(bucket), Key: sdk.String("old"), IfNoneMatch: sdk.String("*")}
+			_, err := client.PutObject(ctx, in)
+			return err
+		}, "PreconditionFailed"},
 		"list":                     {nil, list(""), ""},
 		"list, only a prefix":      {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("b/"), "AccessDenied"},
 		"list, the prefix":         {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("a/"), ""},
@@ -190,6 +210,14 @@ func TestVersions(t *testing.T) {
 			if len(out.Versions) != tc.versions || len(out.DeleteMarkers) != tc.markers {
 				t.Fatalf("got %d versions and %d delete markers, want %d and %d", len(out.Versions), len(out.DeleteMarkers), tc.versions, tc.markers)
 			}
+			c.View(func(s *aws.State) {
+				if tc.versions == 0 {
+					return
+				}
+				if v := s.Buckets[bucket].Versions[1]; v.VersionID != *out.Versions[0].VersionId || v.Body != "text" {
+					t.Errorf("got %s first, want the newest, %+v", *out.Versions[0].VersionId, v)
+				}
+			})
 			for _, v := range out.Versions {
 				_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: sdk.String(bucket), Key: v.Key, VersionId: v.VersionId})
 				wantCode(t, err, tc.code)
@@ -218,6 +246,34 @@ func listVersions(t *testing.T, client *s3.Client) *s3.ListObjectVersionsOutput 
 		all.DeleteMarkers = append(all.DeleteMarkers, page.DeleteMarkers...)
 	}
 	return all
+}
+
+func TestGuardrails(t *testing.T) {
+	t.Parallel()
+	const other = "999999999999"
+	deny := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:PutObject","Resource":"*"}]}`
+	denyAll := bucketPolicy("Deny", "s3:PutObject", "*")
+	for name, tc := range map[string]struct {
+		guardrail aws.Guardrail
+		owner     string
+		code      string
+	}{
+		"SCP of the caller's account":        {aws.Guardrail{Layer: aws.LayerSCP, Account: account, Policy: deny}, account, "AccessDenied"},
+		"SCP of another account":             {aws.Guardrail{Layer: aws.LayerSCP, Account: other, Policy: deny}, account, ""},
+		"RCP of the bucket's account":        {aws.Guardrail{Layer: aws.LayerRCP, Account: other, Policy: denyAll}, other, "AccessDenied"},
+		"RCP of the caller's account":        {aws.Guardrail{Layer: aws.LayerRCP, Account: account, Policy: denyAll}, other, ""},
+		"endpoint's of the caller's account": {aws.Guardrail{Layer: aws.LayerVPCEndpoint, Account: account, Policy: denyAll}, other, "AccessDenied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, aws.Options{})
+			c.Edit(func(s *aws.State) {
+				s.Guardrails = []aws.Guardrail{tc.guardrail}
+				s.Buckets[bucket].Account, s.Buckets[bucket].Policy = tc.owner, bucketPolicy("Allow", "s3:PutObject", bucket+"/*")
+			})
+			wantCode(t, put("")(t.Context(), s3As(c, writer)), tc.code)
+		})
+	}
 }
 
 func TestUploads(t *testing.T) {
@@ -257,9 +313,9 @@ func TestHeadBucket(t *testing.T) {
 				in.ExpectedBucketOwner = &tc.owner
 			}
 			out, err := s3.NewFromConfig(c.Config(tc.caller, tc.region)).HeadBucket(t.Context(), in)
-			if err == nil {
-				if *out.BucketRegion != region {
-					t.Errorf("got region %s", *out.BucketRegion)
+			if tc.status == 200 {
+				if err != nil || *out.BucketRegion != region {
+					t.Errorf("got %+v, %v", out, err)
 				}
 				return
 			}

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"bytes"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -59,14 +57,10 @@ func (c *Cloud) putObject(k *call, b *Bucket) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := k.content()
-	if err != nil {
-		return nil, err
-	}
 	if current := b.latest(k.key()); k.http.Header.Get("If-None-Match") == "*" && current != nil && !current.DeleteMarker {
 		return nil, fail(http.StatusPreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
 	}
-	v := &Version{Key: k.key(), Body: body, ACL: k.Params.Get("x-amz-acl"), Writer: k.Caller, KMSKey: key}
+	v := &Version{Key: k.key(), Body: string(k.body), ACL: k.Params.Get("x-amz-acl"), Writer: k.Caller, KMSKey: key}
 	if b.Lock != nil {
 		// https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
 		v.RetainUntil = time.Now().AddDate(0, 0, b.Lock.Days)
@@ -91,28 +85,6 @@ func (v *Version) header(b *Bucket) http.Header {
 		header.Set("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", v.KMSKey)
 	}
 	return header
-}
-
-// content decodes the body of an upload. Over HTTP the SDKs sign it in chunks:
-// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
-func (k *call) content() (string, error) {
-	if !strings.HasPrefix(k.Params.Get("x-amz-content-sha256"), "STREAMING-") {
-		return string(k.body), nil
-	}
-	var content []byte
-	for rest := k.body; ; {
-		line, after, _ := bytes.Cut(rest, []byte("\r\n"))
-		hex, _, _ := strings.Cut(string(line), ";")
-		size, err := strconv.ParseUint(hex, 16, 31)
-		if err != nil || len(after) < int(size) {
-			return "", fail(http.StatusBadRequest, "IncompleteBody", "The request body terminated unexpectedly")
-		}
-		if size == 0 {
-			return string(content), nil
-		}
-		content = append(content, after[:size]...)
-		rest = bytes.TrimPrefix(after[size:], []byte("\r\n"))
-	}
 }
 
 func (c *Cloud) putObjectACL(k *call, b *Bucket) (*reply, error) {
