@@ -1,0 +1,234 @@
+package verify
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files in testdata")
+
+const (
+	testRole = "arn:aws:iam::123456789012:role/bitmovin/exports"
+	testKey  = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	kmsWrite = "kms:GenerateDataKey"
+)
+
+// testProbe returns a probe whose target a test may change before it is used.
+func testProbe(change ...func(*Target)) *Probe {
+	t := Target{
+		Bucket:     policy.Bucket{Partition: "aws", Name: "my-analytics-exports", Prefix: "exports/"},
+		Owner:      "123456789012",
+		Account:    "123456789012",
+		RoleName:   "exports",
+		RoleARN:    testRole,
+		ExternalID: "external",
+		Boundary:   "arn:aws:iam::123456789012:policy/boundary",
+		Writes:     true,
+		Restricted: true,
+		Request:    "request",
+	}
+	for _, c := range change {
+		c(&t)
+	}
+	p := New(aws.Config{Region: "eu-west-1"}, t)
+	p.bucket = Bucket{Region: "eu-west-1", Key: policy.Key{ARN: testKey, Region: "eu-west-1"}}
+	return p
+}
+
+func anotherAccounts(t *Target) { t.Owner = "999999999999" }
+
+// putAction is what the probe's write is authorized on.
+func putAction(p *Probe) checkedAction { return checkedAction{checkPut, p.target.Bucket.Objects()} }
+
+func TestCure(t *testing.T) {
+	t.Parallel()
+	same, cross := testProbe(), testProbe(anotherAccounts)
+	noKey := testProbe()
+	noKey.bucket.Key = policy.Key{}
+	put := putAction(same)
+	list := checkedAction{checkList, same.target.Bucket.ARN()}
+	assume := checkedAction{CheckAssumeRole, testRole}
+	s3 := func(l Layer) denial { return denial{action: checkPut, layer: l} }
+	kms := func(l Layer) denial { return denial{action: kmsWrite, layer: l} }
+	explicit := func(d denial) denial { d.explicit = true; return d }
+	tests := []struct {
+		name   string
+		probe  *Probe
+		action checkedAction
+		denial denial
+	}{
+		{"identity", same, put, s3(layerIdentity)},
+		{"identity, explicit", same, put, explicit(s3(layerIdentity))},
+		{"bucket policy", same, put, s3(layerResource)},
+		{"bucket policy, explicit", same, put, explicit(s3(layerResource))},
+		{"boundary", same, put, s3(layerBoundary)},
+		{"boundary, of a list", same, list, denial{action: checkList, layer: layerBoundary}},
+		{"boundary, explicit", same, put, explicit(s3(layerBoundary))},
+		{"session, explicit", same, put, explicit(s3(layerSession))},
+		{"SCP", same, put, s3(layerSCP)},
+		{"SCP, explicit", same, put, explicit(s3(layerSCP))},
+		{"RCP, explicit", same, put, explicit(s3(layerRCP))},
+		{"endpoint, explicit", same, put, explicit(s3(layerEndpoint))},
+		{"not named", same, put, denial{message: "Access Denied"}},
+		{"not named, another account's bucket", cross, put, denial{message: "Access Denied"}},
+		{"key policy", same, put, kms(layerResource)},
+		{"key policy, explicit", same, put, explicit(kms(layerResource))},
+		{"key policy or another", same, put, kms(layerUnknown)},
+		{"key, identity, key not known", noKey, put, kms(layerIdentity)},
+		{"key, boundary", same, put, kms(layerBoundary)},
+		{"key, SCP", same, put, kms(layerSCP)},
+		{"key, SCP, explicit", same, put, explicit(kms(layerSCP))},
+		{"assume, not named", same, assume, denial{action: CheckAssumeRole}},
+		{"assume, trust", same, assume, denial{action: CheckAssumeRole, layer: layerTrust}},
+	}
+	var got strings.Builder
+	for _, test := range tests {
+		fmt.Fprintf(&got, "%s\n\t%s\n", test.name, test.probe.cure(test.action, test.denial))
+	}
+	path := filepath.Join("testdata", "cures.txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
+		t.Errorf("differs from %s (-want +got):\n%s", path, diff)
+	}
+}
+
+// Whatever is denied and by whom: there is a cure, nothing in it is left blank,
+// and the statement in it can be pasted.
+func TestCureCanBePasted(t *testing.T) {
+	t.Parallel()
+	layers := []Layer{layerUnknown, layerIdentity, layerResource, layerTrust, layerBoundary, layerSession, layerSCP, layerRCP, layerEndpoint}
+	probes := map[string]*Probe{"same account": testProbe(), "another account": testProbe(anotherAccounts), "key not known": testProbe()}
+	probes["key not known"].bucket.Key = policy.Key{}
+	probes["no boundary of the provider"] = testProbe(func(t *Target) { t.Boundary = "" })
+	for name, p := range probes {
+		for _, denied := range []string{checkPut, kmsWrite} {
+			for _, layer := range layers {
+				for _, explicit := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s/%s/%s/explicit=%t", name, denied, layer, explicit), func(t *testing.T) {
+						t.Parallel()
+						checkCure(t, p.cure(putAction(p), denial{action: denied, layer: layer, explicit: explicit}))
+					})
+				}
+			}
+		}
+	}
+}
+
+func checkCure(t *testing.T, text string) {
+	t.Helper()
+	words, pasted, found := strings.Cut(text, "{")
+	if words == "" || strings.Contains(words, "  ") || strings.Contains(words, " :") || strings.Contains(words, " ,") {
+		t.Errorf("something is left blank: %s", text)
+	}
+	if !found {
+		return
+	}
+	var statement policy.Statement
+	if err := json.Unmarshal([]byte("{"+pasted), &statement); err != nil {
+		t.Fatalf("%s cannot be pasted: %v", text, err)
+	}
+	if strings.HasPrefix(pasted, `"ArnNotEquals"`) {
+		return
+	}
+	if statement.Effect != "Allow" || len(statement.Action) == 0 || len(statement.Resource) == 0 || slices.Contains(statement.Resource, "") {
+		t.Errorf("the statement is not complete: %s", text)
+	}
+	// https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+	if strings.Contains(words, string(layerEndpoint)) && len(statement.Principal) == 0 {
+		t.Errorf("an endpoint policy's statement must have a Principal: %s", text)
+	}
+}
+
+// It is the function that assumes the role, not the role: what limits that is
+// in the function's policies, its boundary, or a policy that must let it in.
+func TestCureOfAssumeRoleIsTheFunctions(t *testing.T) {
+	t.Parallel()
+	p := testProbe()
+	for _, d := range []denial{
+		{action: CheckAssumeRole, layer: layerIdentity},
+		{action: CheckAssumeRole, layer: layerIdentity, explicit: true},
+		{action: CheckAssumeRole, layer: layerBoundary},
+		{action: CheckAssumeRole, layer: layerBoundary, explicit: true},
+		{action: CheckAssumeRole, layer: layerSCP, explicit: true},
+		{action: CheckAssumeRole, layer: layerRCP, explicit: true},
+		{action: CheckAssumeRole, layer: layerEndpoint, explicit: true},
+		{action: CheckAssumeRole, layer: layerResource, explicit: true},
+	} {
+		t.Run(fmt.Sprintf("%s/explicit=%t", d.layer, d.explicit), func(t *testing.T) {
+			t.Parallel()
+			got := p.cure(checkedAction{CheckAssumeRole, testRole}, d)
+			if strings.Contains(got, `"aws:PrincipalArn":"`+testRole) {
+				t.Errorf("exempts the role that is assumed, which is not the caller: %s", got)
+			}
+			if strings.Contains(got, p.target.Boundary) {
+				t.Errorf("widens the boundary of the role that is assumed: %s", got)
+			}
+			if strings.Contains(got, "bucket") {
+				t.Errorf("speaks of the bucket: %s", got)
+			}
+		})
+	}
+}
+
+// A statement for the account, in the policy of a bucket or key, leaves the
+// decision to the account's identity policies: it mends no denial by these.
+// https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html#key-policy-default-allow-root-enable-iam
+func TestCureOfIdentityIsInNoResourcePolicy(t *testing.T) {
+	t.Parallel()
+	p := testProbe(anotherAccounts)
+	for _, action := range []string{checkPut, kmsWrite} {
+		if got := p.cure(putAction(p), denial{action: action, layer: layerIdentity}); strings.Contains(got, `"Principal"`) {
+			t.Errorf("%s: got %s", action, got)
+		}
+	}
+}
+
+func TestReportAssume(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		err     error
+		detail  string
+		fix     string
+		verdict Verdict
+	}{
+		{"not propagated", answer(403, "AccessDenied", "User: f is not authorized to perform: sts:AssumeRole on resource: r"),
+			"is still denied after 120 s: the role has not propagated, or a policy on the function denies sts:AssumeRole: " +
+				"User: f is not authorized to perform: sts:AssumeRole on resource: r", "more time", Fail},
+		{"explicit", answer(403, "AccessDenied", "… is not authorized to perform: sts:AssumeRole with an explicit deny in a service control policy"),
+			"is denied by an explicit Deny in a service control policy (SCP) of the organization", "service control policy", Fail},
+		{"another error", answer(403, "RegionDisabledException", "STS is not activated in this region"),
+			"could not be tried: RegionDisabledException: STS is not activated in this region", "", Fail},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := testProbe()
+			p.reportAssume(test.err, 120*time.Second)
+			got := p.Report.check(CheckAssumeRole)
+			if got.Verdict != test.verdict || got.Detail != test.detail || !strings.Contains(got.Fix, test.fix) || (got.Fix == "") != (test.fix == "") {
+				t.Errorf("got %+v, want %s %s and the fix %s", got, test.verdict, test.detail, test.fix)
+			}
+		})
+	}
+}

@@ -1,0 +1,124 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/google/go-cmp/cmp"
+)
+
+// The messages are AWS's own, each with where it was read: a line break that a
+// page puts into one is a space here.
+func TestParseDenial(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("testdata", "denials.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []struct {
+		Name, Source, Message, Action string
+		Layer                         Layer
+		Explicit                      bool
+	}
+	if err := json.Unmarshal(text, &tests); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range tests {
+		t.Run(test.Name, func(t *testing.T) {
+			t.Parallel()
+			want := denial{action: test.Action, layer: test.Layer, explicit: test.Explicit, message: test.Message}
+			if diff := cmp.Diff(want, parseDenial(test.Message), cmp.AllowUnexported(denial{})); diff != "" {
+				t.Errorf("%s\n(-want +got):\n%s", test.Source, diff)
+			}
+		})
+	}
+}
+
+// answer is an error of the SDK for a response with that status and code.
+func answer(status int, code, message string) error {
+	var err error = &smithy.GenericAPIError{Code: code, Message: message}
+	if code == "" {
+		err = errors.New("no body")
+	}
+	return &smithy.OperationError{ServiceID: "S3", OperationName: "PutObject", Err: &awshttp.ResponseError{
+		RequestID: "REQUEST",
+		ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status, Header: http.Header{}}},
+			Err:      err,
+		},
+	}}
+}
+
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"S3, IAM and STS", answer(403, "AccessDenied", "Access Denied"), true},
+		{"CloudFormation and KMS", answer(400, "AccessDeniedException", "no"), true},
+		{"without a response", &smithy.GenericAPIError{Code: "AccessDenied"}, true},
+		{"wrapped", fmt.Errorf("put: %w", answer(403, "AccessDenied", "")), true},
+		{"a HEAD", answer(403, "Forbidden", "Forbidden"), true},
+		{"a HEAD without a code", answer(403, "", ""), true},
+		{"none", nil, false},
+		{"a HEAD of nothing", answer(404, "NotFound", "Not Found"), false},
+		{"a wrong signature", answer(403, "SignatureDoesNotMatch", "…"), false},
+		{"a wrong key", answer(403, "InvalidAccessKeyId", "…"), false},
+		{"an expired session", answer(403, "ExpiredToken", "…"), false},
+		{"a session of tomorrow", answer(403, "RequestTimeTooSkewed", "…"), false},
+		{"a disabled region", answer(403, "InvalidClientTokenId", "…"), false},
+		{"a disabled region's STS", answer(403, "RegionDisabledException", "…"), false},
+		{"throttling", answer(400, "Throttling", "Rate exceeded"), false},
+		{"a server's error", answer(500, "InternalError", "…"), false},
+		{"no ACLs", answer(400, "AccessControlListNotSupported", "The bucket does not allow ACLs"), false},
+		{"a deadline", context.DeadlineExceeded, false},
+		{"a text alone", errors.New("AccessDenied"), false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := Denied(test.err); got != test.want {
+				t.Errorf("Denied(%v) = %t", test.err, got)
+			}
+		})
+	}
+}
+
+func TestDenialString(t *testing.T) {
+	t.Parallel()
+	const put, kms = "s3:PutObject", "kms:GenerateDataKey"
+	tests := []struct {
+		denial denial
+		want   string
+	}{
+		{denial{message: "Access Denied"}, "is denied (Access Denied)"},
+		{denial{action: put, layer: layerIdentity}, "is denied because nothing allows it in an identity-based policy of the role"},
+		{denial{action: put, layer: layerResource}, "is denied because nothing allows it in the bucket policy"},
+		{denial{action: put, layer: layerResource, explicit: true}, "is denied by an explicit Deny in the bucket policy"},
+		{denial{action: put, layer: layerBoundary}, "is denied because nothing allows it in the role's permissions boundary"},
+		{denial{action: put, layer: layerSession}, "is denied because nothing allows it in a session policy"},
+		{denial{action: put, layer: layerSCP, explicit: true}, "is denied by an explicit Deny in a service control policy (SCP) of the organization"},
+		{denial{action: put, layer: layerRCP, explicit: true}, "is denied by an explicit Deny in a resource control policy (RCP) of the organization"},
+		{denial{action: put, layer: layerEndpoint}, "is denied because nothing allows it in a VPC endpoint policy"},
+		{denial{action: "sts:AssumeRole", layer: layerTrust}, "is denied because nothing allows it in the role's trust policy"},
+		{denial{action: kms, layer: layerResource}, "is denied for want of kms:GenerateDataKey because nothing allows it in the KMS key's policy"},
+		{denial{action: kms, layer: layerSCP}, "is denied for want of kms:GenerateDataKey because nothing allows it in a service control policy (SCP) of the organization"},
+		{denial{action: kms, message: "m"}, "is denied for want of kms:GenerateDataKey (m)"},
+	}
+	for _, test := range tests {
+		if got := test.denial.String(); got != test.want {
+			t.Errorf("%+v:\n got %s\nwant %s", test.denial, got, test.want)
+		}
+	}
+}

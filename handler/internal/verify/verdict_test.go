@@ -1,0 +1,164 @@
+package verify
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// required are the checks that must be passed by a real call.
+var required = []string{CheckAssumeRole, "s3:GetBucketLocation", "s3:ListBucket", "s3:PutObject", "s3:PutObjectAcl"}
+
+// reportOf returns a report in which everything passed, but for the changes.
+func reportOf(changes ...Check) *Report {
+	r := NewReport()
+	for _, c := range r.Checks() {
+		r.Set(c.Name, Pass, "works", "")
+	}
+	for _, c := range changes {
+		r.Set(c.Name, c.Verdict, c.Detail, c.Fix)
+	}
+	return r
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	const begin = "export access is not verified: "
+	tests := []struct {
+		name     string
+		report   *Report
+		verified string
+		err      string
+	}{
+		{"all passed", reportOf(), "true", ""},
+		{"warnings", reportOf(
+			Check{Name: CheckNoRead, Verdict: Warn, Detail: "s3:GetObject is allowed", Fix: "look"},
+			Check{Name: CheckNoDelete, Verdict: Warn}, Check{Name: CheckEncryption, Verdict: Warn},
+			Check{Name: CheckObjectOwnership, Verdict: Warn}, Check{Name: CheckObjectLock, Verdict: Warn},
+		), "true", ""},
+		{"what is not required was not tested", reportOf(
+			Check{Name: CheckBucket, Verdict: NotTested}, Check{Name: CheckNoRead, Verdict: NotTested},
+			Check{Name: CheckNoDelete, Verdict: NotTested}, Check{Name: CheckEncryption, Verdict: NotTested},
+			Check{Name: CheckObjectOwnership, Verdict: NotTested}, Check{Name: CheckObjectLock, Verdict: NotTested},
+			Check{Name: CheckTrustPolicy, Verdict: NotTested},
+		), "true", ""},
+		{"one failed", reportOf(Check{Name: checkPut, Verdict: Fail, Detail: "is denied", Fix: "paste this"}), "false",
+			begin + "s3:PutObject is denied. To mend s3:PutObject: paste this"},
+		{"a failure without a fix, and one with", reportOf(
+			Check{Name: checkList, Verdict: Fail, Detail: "is refused"},
+			Check{Name: checkPut, Verdict: Fail, Detail: "is denied", Fix: "paste this"},
+			Check{Name: checkPutACL, Verdict: Fail, Detail: "is denied too", Fix: "paste that"},
+		), "false", begin + "s3:ListBucket is refused; s3:PutObject is denied; s3:PutObjectAcl is denied too. To mend s3:PutObject: paste this"},
+		{"one failed that is not required", reportOf(Check{Name: CheckTrustPolicy, Verdict: Fail, Detail: "is another"}), "true",
+			begin + "TrustPolicy is another"},
+		{"a required one was not tested", reportOf(Check{Name: checkPut, Verdict: NotTested, Detail: "got no answer", Fix: "wait"}), "partial",
+			begin + "s3:PutObject got no answer"},
+		{"a required one has a warning", reportOf(Check{Name: checkPut, Verdict: Warn, Detail: "is odd"}), "partial",
+			begin + "s3:PutObject is odd"},
+		{"what was not reached is not told beside a failure", reportOf(
+			Check{Name: CheckAssumeRole, Verdict: Fail, Detail: "is denied"},
+			Check{Name: checkPut, Verdict: NotTested, Detail: "was not reached"},
+		), "false", begin + "sts:AssumeRole is denied"},
+		{"a failure, and nobody knows about the bucket", reportOf(
+			Check{Name: CheckBucket, Verdict: NotTested, Detail: "may be another's"},
+			Check{Name: checkList, Verdict: Fail, Detail: "is denied", Fix: "paste this"},
+		), "false", begin + "s3:ListBucket is denied; Bucket may be another's. To mend s3:ListBucket: paste this"},
+		{"a warning's fix mends no failure", reportOf(
+			Check{Name: checkList, Verdict: Fail, Detail: "is denied"},
+			Check{Name: CheckNoRead, Verdict: Warn, Detail: "is allowed", Fix: "look"},
+		), "false", begin + "s3:ListBucket is denied"},
+		{"nothing was reached", NewReport(), "partial", begin + "sts:AssumeRole was not reached; s3:GetBucketLocation was not reached; " +
+			"s3:ListBucket was not reached; s3:PutObject was not reached; s3:PutObjectAcl was not reached; Bucket was not reached"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := test.report.AccessVerified(); got != test.verified {
+				t.Errorf("AccessVerified: got %s, want %s", got, test.verified)
+			}
+			got := ""
+			if err := test.report.Err(); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(test.err, got); diff != "" {
+				t.Errorf("Err (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReportString(t *testing.T) {
+	t.Parallel()
+	const want = `{"Bucket":"NOT_TESTED","sts:AssumeRole":"FAIL","s3:GetBucketLocation":"PASS","s3:ListBucket":"PASS",` +
+		`"s3:PutObject":"PASS","s3:PutObjectAcl":"PASS","NoReadAccess":"WARN","NoDeleteAccess":"PASS","TrustPolicy":"PASS",` +
+		`"Encryption":"PASS","ObjectOwnership":"PASS","ObjectLock":"PASS"}`
+	got := reportOf(Check{Name: CheckBucket, Verdict: NotTested}, Check{Name: CheckAssumeRole, Verdict: Fail},
+		Check{Name: CheckNoRead, Verdict: Warn}).String()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestReportSetOfNoCheck(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("a verdict on a check that does not exist was taken")
+		}
+	}()
+	NewReport().Set("s3:GetObject", Pass, "", "")
+}
+
+func TestReportChecksAreACopy(t *testing.T) {
+	t.Parallel()
+	r := NewReport()
+	r.Checks()[0].Verdict = Fail
+	if r.Failed() {
+		t.Error("a change of what Checks returned changed the report")
+	}
+}
+
+// Whatever was found: it is accepted if and only if nothing failed and each
+// required check passed; then access is verified.
+func TestAccepted(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r, accepted, verified, failed := NewReport(), true, "true", false
+		for _, c := range r.Checks() {
+			v := rapid.SampledFrom([]Verdict{Pass, Pass, Pass, Pass, Fail, Warn, NotTested}).Draw(t, c.Name)
+			r.Set(c.Name, v, "is "+string(v), rapid.SampledFrom([]string{"", "paste"}).Draw(t, "fix of "+c.Name))
+			must := slices.Contains(required, c.Name)
+			if c.Required != must {
+				t.Fatalf("%s: required is %t", c.Name, c.Required)
+			}
+			failed = failed || v == Fail
+			accepted = accepted && v != Fail && (!must || v == Pass)
+			switch {
+			case must && v == Fail:
+				verified = "false"
+			case must && v != Pass && verified == "true":
+				verified = "partial"
+			}
+		}
+		err := r.Err()
+		if (err == nil) != accepted || r.AccessVerified() != verified || r.Failed() != failed {
+			t.Fatalf("%s: got Err %v, AccessVerified %s, Failed %t", r, err, r.AccessVerified(), r.Failed())
+		}
+		var verdicts map[string]Verdict
+		if e := json.Unmarshal([]byte(r.String()), &verdicts); e != nil || len(verdicts) != len(r.Checks()) {
+			t.Fatalf("%s is no object of all checks: %v", r, e)
+		}
+		for _, c := range r.Checks() {
+			if verdicts[c.Name] != c.Verdict {
+				t.Fatalf("%s says %s of %s, want %s", r, verdicts[c.Name], c.Name, c.Verdict)
+			}
+			if c.Verdict == Fail && !strings.Contains(err.Error(), c.Name+" "+c.Detail) {
+				t.Fatalf("%v does not tell %s", err, c.Name)
+			}
+		}
+	})
+}
