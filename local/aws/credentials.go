@@ -80,7 +80,8 @@ func (c *Cloud) authenticate(k *call) error {
 	s, s3 := k.session, k.Service == "s3"
 	if s == nil || s.role == "" && c.state.Users[s.arn] == nil || s.role != "" && c.roleOf(s) == nil {
 		if s3 {
-			return fail(http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+			return fail(http.StatusForbidden, "InvalidAccessKeyId",
+				"The AWS Access Key Id you provided does not exist in our records.")
 		}
 		return fail(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	}

@@ -70,13 +70,21 @@ func (c *Cloud) iam(k *call) (*reply, error) {
 	return answer, err
 }
 
-// allowIAM decides on an action on the role that a call is for: on its own ARN,
-// and for a role that does not exist on the ARN that it would have.
-func (c *Cloud) allowIAM(k *call, action string) error {
-	role := c.state.Roles[RoleKey(k.caller.Account, k.Params.Get("RoleName"))]
+// named returns the role that a call is for; if it does not exist, or is yet to
+// be made, a role with the ARN that it would have.
+func (c *Cloud) named(k *call) *Role {
+	account, _ := splitARN(k.Caller)
+	name := k.Params.Get("RoleName")
+	role := c.state.Roles[RoleKey(account, name)]
 	if role == nil || k.op() == "CreateRole" {
-		role = &Role{Account: k.caller.Account, Path: k.path(), Name: k.Params.Get("RoleName")}
+		role = &Role{Account: account, Path: k.path(), Name: name}
 	}
+	return role
+}
+
+// allowIAM decides on an action on the role that a call is for.
+func (c *Cloud) allowIAM(k *call, action string) error {
+	role := c.named(k)
 	k.Resource = role.ARN()
 	return c.allow(k, request{Action: "iam:" + action, Resource: k.Resource, Context: k.iamContext(action, role)})
 }

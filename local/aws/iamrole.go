@@ -115,7 +115,8 @@ func (c *Cloud) putRolePolicy(k *call, role *Role) (any, error) {
 		}
 	}
 	if size > inlineQuota {
-		return nil, fail(http.StatusConflict, "LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", inlineQuota, role.Name)
+		return nil, fail(http.StatusConflict, "LimitExceeded",
+			"Maximum policy size of %d bytes exceeded for role %s", inlineQuota, role.Name)
 	}
 	if role.Inline == nil {
 		role.Inline = map[string]string{}

@@ -48,7 +48,8 @@ func (k *call) tags(old map[string]string) (map[string]string, error) {
 	for i, key := range k.list("Tags", "Key") {
 		lower := strings.ToLower(key)
 		if seen[lower] {
-			return nil, fail(http.StatusBadRequest, "InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+			return nil, fail(http.StatusBadRequest, "InvalidInput",
+				"Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 		}
 		if !tagKey.MatchString(key) || !tagValue.MatchString(values[i]) || strings.HasPrefix(lower, "aws:") {
 			return nil, invalid("tags", key+"="+values[i], "Member must satisfy regular expression pattern: "+tagKey.String())

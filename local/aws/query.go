@@ -39,7 +39,7 @@ func (c *Cloud) Handle(service string, h Handler) {
 
 // nameQuery names the operation of the query protocol that a call is for.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/MakingRequests.html
-func (k *call) nameQuery() {
+func (c *Cloud) nameQuery(k *call) {
 	form, err := url.ParseQuery(string(k.body))
 	if err != nil {
 		form = url.Values{"Action": {err.Error()}}
@@ -47,7 +47,12 @@ func (k *call) nameQuery() {
 	k.Op, k.Params = k.Service+":"+form.Get("Action"), form
 	form.Del("Action")
 	form.Del("Version")
-	k.Resource = form.Get("RoleArn")
+	switch k.Service {
+	case "iam":
+		k.Resource = c.named(k).ARN()
+	case "sts":
+		k.Resource = form.Get("RoleArn")
+	}
 }
 
 func (k *call) op() string { return strings.TrimPrefix(k.Op, k.Service+":") }

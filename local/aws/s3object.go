@@ -58,7 +58,8 @@ func (c *Cloud) putObject(k *call, b *Bucket) (*reply, error) {
 		return nil, err
 	}
 	if current := b.latest(k.key()); k.http.Header.Get("If-None-Match") == "*" && current != nil && !current.DeleteMarker {
-		return nil, fail(http.StatusPreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+		return nil, fail(http.StatusPreconditionFailed, "PreconditionFailed",
+			"At least one of the pre-conditions you specified did not hold")
 	}
 	v := &Version{Key: k.key(), Body: string(k.body), ACL: k.Params.Get("x-amz-acl"), Writer: k.Caller, KMSKey: key}
 	if b.Lock != nil {
@@ -66,19 +67,24 @@ func (c *Cloud) putObject(k *call, b *Bucket) (*reply, error) {
 		v.RetainUntil = time.Now().AddDate(0, 0, b.Lock.Days)
 	}
 	c.add(b, v)
-	return &reply{http.StatusOK, v.header(b), nil}, nil
+	return &reply{http.StatusOK, v.describe(b), nil}, nil
 }
 
-// header describes a version.
-func (v *Version) header(b *Bucket) http.Header {
+// identify returns the headers that tell which version a request met or made.
+func (v *Version) identify(b *Bucket) http.Header {
 	header := http.Header{}
 	if b.Versioning != "" {
 		header.Set("X-Amz-Version-Id", v.VersionID)
 	}
 	if v.DeleteMarker {
 		header.Set("X-Amz-Delete-Marker", "true")
-		return header
 	}
+	return header
+}
+
+// describe adds to them what an object's content is like.
+func (v *Version) describe(b *Bucket) http.Header {
+	header := v.identify(b)
 	header.Set("Etag", fmt.Sprintf(`"%x"`, md5.Sum([]byte(v.Body))))
 	if v.KMSKey != "" {
 		header.Set("X-Amz-Server-Side-Encryption", b.Algorithm)
@@ -91,8 +97,8 @@ func (c *Cloud) putObjectACL(k *call, b *Bucket) (*reply, error) {
 	if !k.Params.Has("x-amz-acl") {
 		return nil, NotImplemented("an ACL that is not a canned one")
 	}
-	// Authorization comes first: the reads of ACLs that this error's page allows
-	// in such a bucket are authorized, too.
+	// That authorization comes before this is not documented, but what S3 does
+	// with every other request.
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-ownership-error-responses.html
 	if b.Ownership == "BucketOwnerEnforced" {
 		return nil, errNoACLs()
@@ -135,8 +141,9 @@ func (k *call) checkPublic(b *Bucket) error {
 		return nil
 	case "public-read", "public-read-write", "authenticated-read":
 		if b.BlockPublicACLs {
-			return fail(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: s3:PutObjectAcl on resource: "+
-				`"%s" because public access control lists (ACLs) are blocked by the BlockPublicAcls block public access setting.`, k.Caller, k.Resource)
+			return fail(http.StatusForbidden, "AccessDenied",
+				`User: %s is not authorized to perform: s3:PutObjectAcl on resource: "%s" because public access control `+
+					`lists (ACLs) are blocked by the BlockPublicAcls block public access setting.`, k.Caller, k.Resource)
 		}
 		return nil
 	default:
@@ -156,7 +163,8 @@ func (c *Cloud) find(k *call, b *Bucket) (*Version, error) {
 	case v != nil && !v.DeleteMarker:
 		return v, nil
 	case v != nil && code == "NoSuchVersion":
-		return nil, fail(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+		return nil, fail(http.StatusMethodNotAllowed, "MethodNotAllowed",
+			"The specified method is not allowed against this resource.")
 	}
 	r, err := k.s3Request(b, "s3:ListBucket")
 	if err != nil {
@@ -180,7 +188,7 @@ func (c *Cloud) getObject(k *call, b *Bucket) (*reply, error) {
 			return nil, err
 		}
 	}
-	header := v.header(b)
+	header := v.describe(b)
 	header.Set("Content-Length", strconv.Itoa(len(v.Body)))
 	if k.Params.Get("x-amz-checksum-mode") == "ENABLED" {
 		sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(v.Body)))
@@ -200,7 +208,7 @@ func (c *Cloud) deleteObject(k *call, b *Bucket) (*reply, error) {
 	}
 	marker := &Version{Key: k.key(), DeleteMarker: true, Writer: k.Caller}
 	c.add(b, marker)
-	return &reply{http.StatusNoContent, marker.header(b), nil}, nil
+	return &reply{http.StatusNoContent, marker.identify(b), nil}, nil
 }
 
 func (c *Cloud) deleteVersion(b *Bucket, v *Version) (*reply, error) {
@@ -215,7 +223,7 @@ func (c *Cloud) deleteVersion(b *Bucket, v *Version) (*reply, error) {
 		return nil, fail(http.StatusForbidden, "AccessDenied", "Access Denied because object protected by object lock.")
 	}
 	b.remove(v)
-	return &reply{http.StatusNoContent, v.header(b), nil}, nil
+	return &reply{http.StatusNoContent, v.identify(b), nil}, nil
 }
 
 // createUpload follows https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html

@@ -130,7 +130,7 @@ func (c *Cloud) begin(r *http.Request, body []byte) *call {
 	case r.Header.Get("X-Amz-Target") != "":
 		k.Op = k.Service + ":" + r.Header.Get("X-Amz-Target")
 	default:
-		k.nameQuery()
+		c.nameQuery(k)
 	}
 	return k
 }

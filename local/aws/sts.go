@@ -19,7 +19,7 @@ func (c *Cloud) sts(k *call) (*reply, error) {
 	case "GetCallerIdentity":
 		// It needs no permission, and none can be denied.
 		// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-		return k.queryReply(struct{ UserId, Account, Arn string }{"AIDA", k.caller.Account, k.Caller}, nil) //nolint:revive // AWS's names
+		return k.queryReply(struct{ Account, Arn string }{k.caller.Account, k.Caller}, nil)
 	}
 	return nil, NotImplemented("%s", k.Op)
 }
@@ -76,7 +76,8 @@ func (k *call) sessionDuration() (time.Duration, error) {
 		}
 	}
 	if seconds > 3600 {
-		return 0, fail(http.StatusBadRequest, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+		return 0, fail(http.StatusBadRequest, "ValidationError",
+			"The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	if err := matches("roleSessionName", k.Params.Get("RoleSessionName"), sessionName); err != nil {
 		return 0, err
