@@ -31,3 +31,12 @@ func While(ctx context.Context, end time.Time, call func(context.Context) (again
 		}
 	}
 }
+
+// WhileError repeats a call for as long as its error is one that may pass, as
+// [While] does.
+func WhileError(ctx context.Context, end time.Time, passes func(error) bool, call func(context.Context) error) error {
+	return While(ctx, end, func(ctx context.Context) (bool, error) {
+		err := call(ctx)
+		return passes(err), err
+	})
+}
