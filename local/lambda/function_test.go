@@ -17,9 +17,11 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
-// TestMain is also the function under test: Lambda's environment makes it one.
+// TestMain is also the function under test, which is started without arguments;
+// go test gives some. Were it told by an environment variable, a sandbox that
+// forgot the variable would run the tests again, and so on without an end.
 func TestMain(m *testing.M) {
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
+	if len(os.Args) > 1 {
 		os.Exit(m.Run())
 	}
 	if os.Getenv("BREAK_INIT") != "" {
