@@ -19,9 +19,10 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 )
 
-// TestMain is also the function behind the custom resources under test.
+// TestMain is also the function behind the custom resources under test, which
+// is started without arguments; go test gives some.
 func TestMain(m *testing.M) {
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
+	if len(os.Args) > 1 {
 		os.Exit(m.Run())
 	}
 	runtime.Start(answer)
@@ -114,6 +115,11 @@ func resource(id, properties string) string {
     Type: Custom::Test
     Properties: {ServiceToken: !ImportValue provider-ServiceToken, %s}
 `, id, properties)
+}
+
+// dependent makes a resource wait for another.
+func dependent(resource, on string) string {
+	return strings.Replace(resource, "Type:", "DependsOn: "+on+"\n    Type:", 1)
 }
 
 func (d desk) ctx() context.Context {
