@@ -1,0 +1,178 @@
+package access
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"pgregory.net/rapid"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+)
+
+// A change of how names are derived would part every stack from its role.
+func TestDerivedIsPinned(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ stack, logical, name, id string }{
+		{testStack, "ExportAccess", "bitmovin-analytics-ExportAccess-cn7hi3ahfnsl6ssv", "10f1efcd-7343-8fca-a9e1-2cfadf340bbf"},
+		{"arn:aws:cloudformation:us-east-1:123456789012:stack/a-very-long-name-of-a-stack-in-which-much-is-said/0a1b2c3d-da77-11e4-872e-1234567db123",
+			"TheOneAndOnlyExportAccess", "bitmovin-a-very-long-name-of-a-stack-in-which-m-2rcsfcjjhxbk6bcj", "7c262abe-0ead-81d0-bcae-a43ef494617b"},
+	}
+	for _, test := range tests {
+		r := requestOf(cfn.Event{StackID: test.stack, LogicalResourceID: test.logical})
+		if got := derivedName(r); got != test.name {
+			t.Errorf("name: got %s, want %s", got, test.name)
+		}
+		if got := derivedExternalID(r); got != test.id {
+			t.Errorf("external id: got %s, want %s", got, test.id)
+		}
+	}
+}
+
+// resources draws events of resources. The names have no letter that is a
+// hexadecimal digit, so that a part of an id found in them is no chance.
+func resources() *rapid.Generator[*customresource.Request] {
+	return rapid.Custom(func(t *rapid.T) *customresource.Request {
+		guid := rapid.StringMatching(`[0-9a-f]{8}-[0-9a-f]{4}-11[0-9a-f]{2}-[0-9a-f]{4}-[0-9a-f]{12}`).Draw(t, "guid")
+		stack := rapid.StringMatching(`[G-Zg-z][G-Zg-z-]{0,127}`).Draw(t, "stack")
+		return requestOf(cfn.Event{
+			StackID:           "arn:aws:cloudformation:eu-west-1:123456789012:stack/" + stack + "/" + guid,
+			LogicalResourceID: rapid.StringMatching(`[G-Zg-z]{1,255}`).Draw(t, "logical id"),
+		})
+	})
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+func TestDerived(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := resources().Draw(t, "resource")
+		name, id := derivedName(r), derivedExternalID(r)
+		if !roleNamePattern.MatchString(name) || !strings.HasPrefix(name, "bitmovin-") {
+			t.Fatalf("%s is no role name of ours", name)
+		}
+		if !uuid.MatchString(id) || !externalIDPattern.MatchString(id) {
+			t.Fatalf("%s is no UUID", id)
+		}
+		// Another attempt, event or property makes no difference.
+		again := testRequest("Update", map[string]any{"BucketName": "b"})
+		again.StackID, again.LogicalResourceID, again.RequestID = r.StackID, r.LogicalResourceID, "another"
+		if derivedName(again) != name || derivedExternalID(again) != id {
+			t.Fatalf("the next event has %s and %s, want %s and %s", derivedName(again), derivedExternalID(again), name, id)
+		}
+		guid := r.StackID[strings.LastIndex(r.StackID, "/")+1:]
+		for what, secret := range map[string]string{"stack's GUID": guid, "external id": id} {
+			if part := shared(name, strings.ReplaceAll(secret, "-", "")); part != "" {
+				t.Fatalf("the name %s holds %s of the %s %s", name, part, what, secret)
+			}
+		}
+		if part := shared(id, strings.ReplaceAll(guid, "-", "")); part != "" {
+			t.Fatalf("the external id %s holds %s of the stack's id", id, part)
+		}
+	})
+}
+
+// shared returns eight digits of a secret that a text holds, if there are any.
+func shared(text, secret string) string {
+	text = strings.ReplaceAll(text, "-", "")
+	for i := range len(secret) - 7 {
+		if strings.Contains(text, secret[i:i+8]) {
+			return secret[i : i+8]
+		}
+	}
+	return ""
+}
+
+// IAM compares names without case.
+func TestDerivedIsUnique(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := resources().Draw(t, "a"), resources().Draw(t, "b")
+		switch rapid.IntRange(0, 3).Draw(t, "b is") {
+		case 0: // the same stack's
+			b.StackID = a.StackID
+		case 1: // the same resource of another stack
+			b.LogicalResourceID = a.LogicalResourceID
+		case 2: // one that differs in case alone
+			b.StackID, b.LogicalResourceID = a.StackID, strings.ToUpper(a.LogicalResourceID)
+		}
+		if a.StackID == b.StackID && a.LogicalResourceID == b.LogicalResourceID {
+			t.Skip("the same")
+		}
+		if strings.EqualFold(derivedName(a), derivedName(b)) || derivedExternalID(a) == derivedExternalID(b) {
+			t.Fatalf("%s %s and %s %s have both %s, %s", a.StackID, a.LogicalResourceID, b.StackID, b.LogicalResourceID, derivedName(a), derivedExternalID(a))
+		}
+	})
+}
+
+// Many resources of one template, made at once.
+func TestDerivedIsUniqueInAStack(t *testing.T) {
+	t.Parallel()
+	var names, ids []string
+	for i := range 2000 {
+		r := testRequest("Create", nil)
+		r.LogicalResourceID = strings.Repeat("VeryLongLogicalIDThatLeavesNoRoom", 2) + fmt.Sprint(i)
+		names, ids = append(names, strings.ToLower(derivedName(r))), append(ids, derivedExternalID(r))
+	}
+	for what, all := range map[string][]string{"name": names, "external id": ids} {
+		slices.Sort(all)
+		if n := len(slices.Compact(all)); n != 2000 {
+			t.Errorf("2000 resources have %d times another %s", n, what)
+		}
+	}
+}
+
+// Whatever CloudFormation sends as ids, what is derived is valid to IAM.
+func TestDerivedOfAnyIDs(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := requestOf(cfn.Event{StackID: rapid.String().Draw(t, "stack"), LogicalResourceID: rapid.String().Draw(t, "logical id")})
+		if name := derivedName(r); !roleNamePattern.MatchString(name) {
+			t.Fatalf("%q is no role name", name)
+		}
+		if id := derivedExternalID(r); !uuid.MatchString(id) {
+			t.Fatalf("%q is no UUID", id)
+		}
+	})
+}
+
+func TestStackName(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		testStack: "analytics",
+		"":        "",
+		"arn:aws:cloudformation:eu-west-1:123456789012:stack/name": "",
+		"a/b/c/d": "",
+	} {
+		if got := stackName(id); got != want {
+			t.Errorf("stackName(%q) = %q, want %q", id, got, want)
+		}
+	}
+}
+
+func TestNameOf(t *testing.T) {
+	t.Parallel()
+	derived := derivedName(testRequest("Delete", nil))
+	tests := map[string]struct {
+		properties map[string]any
+		want       string
+	}{
+		"given":                 {map[string]any{"RoleName": "exports"}, "exports"},
+		"not given":             {map[string]any{"BucketName": "b"}, derived},
+		"empty":                 {map[string]any{"RoleName": ""}, derived},
+		"of a type of tomorrow": {map[string]any{"RoleName": []any{"exports"}}, derived},
+		"no properties":         {nil, derived},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := nameOf(testRequest("Delete", test.properties)); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
