@@ -1,6 +1,6 @@
-// Command handler is the Lambda function behind the custom resource
-// Custom::BitmovinExportAccess. It only wires; the work is in its internal
-// packages.
+// Command handler is the Lambda function behind the custom resources
+// Custom::BitmovinExportAccess and Custom::BitmovinAnalyticsOutput. It only
+// wires; the work is in its internal packages.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/access"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/output"
 )
 
 // attemptTimeout bounds one attempt of an AWS call, so that one that hangs
@@ -36,5 +37,6 @@ func main() {
 	export := access.New(cfg, access.ProviderFromEnv(os.Getenv))
 	lambda.Start(customresource.New(map[string]customresource.Handler{
 		access.ResourceType: export.Handle,
+		output.ResourceType: output.New(cfg, os.Getenv("BITMOVIN_API_URL")).Handle,
 	}, log).Invoke)
 }

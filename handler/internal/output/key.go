@@ -1,0 +1,88 @@
+package output
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
+)
+
+// firstInstall is how long a denial of the secret is repeated: the policy that
+// allows it may be seconds old.
+const firstInstall = 20 * time.Second
+
+// An apiKey gives root-level access to a Bitmovin account. However it is
+// printed, it does not show.
+type apiKey string
+
+const redacted = "[redacted]"
+
+// Format implements [fmt.Formatter].
+func (apiKey) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) } //nolint:errcheck // fmt has nothing to be told
+
+// MarshalText implements [encoding.TextMarshaler].
+func (apiKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// keyPattern is what can stand in a header.
+var keyPattern = regexp.MustCompile(`^[\x21-\x7e]+$`)
+
+// A secretReader is Secrets Manager.
+type secretReader interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// readKey reads the API key from a secret in whatever region, or from one field
+// of it. No error quotes what the secret holds.
+func (g *Registry) readKey(ctx context.Context, secretARN, field string) (apiKey, error) {
+	name, err := arn.Parse(secretARN)
+	if err != nil {
+		return "", fmt.Errorf("read the API key: %q is not the ARN of a secret", secretARN)
+	}
+	var out *secretsmanager.GetSecretValueOutput
+	err = poll.WhileError(ctx, time.Now().Add(firstInstall), verify.Denied, func(ctx context.Context) (err error) {
+		out, err = g.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secretARN},
+			func(o *secretsmanager.Options) { o.Region = name.Region })
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the API key from the secret %s: %w", secretARN, err)
+	}
+	key, err := parseKey(aws.ToString(out.SecretString), field)
+	if err != nil {
+		return "", fmt.Errorf("read the API key from the secret %s: %w", secretARN, err)
+	}
+	return key, nil
+}
+
+// parseKey finds the key in the text of a secret.
+func parseKey(text, field string) (apiKey, error) {
+	if field != "" {
+		var fields map[string]any
+		if json.Unmarshal([]byte(text), &fields) != nil {
+			return "", fmt.Errorf("it is not a JSON object, so it has no field %q: leave ApiKeySecretField out for a plain secret", field)
+		}
+		value, ok := fields[field].(string)
+		if !ok {
+			return "", fmt.Errorf("its field %q is not there, or no text", field)
+		}
+		text = value
+	}
+	text = strings.TrimSpace(text)
+	switch {
+	case strings.HasPrefix(text, "{"):
+		return "", fmt.Errorf("it is JSON: name the key's field with ApiKeySecretField")
+	case !keyPattern.MatchString(text):
+		return "", fmt.Errorf("it does not hold a key: a key is one line of printable characters")
+	}
+	return apiKey(text), nil
+}
