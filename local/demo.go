@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
@@ -33,18 +31,20 @@ type story struct {
 // demo tells the story on an AWS with these options. It fails if anything is not
 // as it should be.
 func demo(ctx context.Context, p parts, o aws.Options, c *console.Console) error {
-	s := &story{Console: c}
-	s.desk = newDesk(p, o, account, region, s.showEvent)
+	s := newStory(p, o, c)
 	defer s.close()
-	s.addBucket(bucketName, "")
 	return s.tell(ctx)
 }
 
+func newStory(p parts, o aws.Options, c *console.Console) *story {
+	s := &story{Console: c}
+	s.desk = newDesk(p, o, account, region, s.showEvent)
+	s.addBucket(bucketName, "")
+	return s
+}
+
 func (s *story) tell(ctx context.Context) error {
-	start, err := s.snapshot()
-	if err != nil {
-		return err
-	}
+	start := s.snapshot()
 	s.Act("1. Create", "The template is deployed for the bucket "+bucketName+". "+
 		"The stack completes only once the new role has really written to it.")
 	stack, err := s.deploy(ctx, "")
@@ -58,20 +58,19 @@ func (s *story) tell(ctx context.Context) error {
 
 	s.Act("2. Break", "Someone freezes the bucket. An update of the stack, so that Bitmovin writes only below exports/, "+
 		"is refused and rolled back.")
-	s.setBucketPolicy(nil)
-	roles := s.exportRoles()
-	reason, err := s.deployInVain(ctx, "exports/")
+	s.freeze(json.RawMessage("{}"))
+	before := s.snapshot()
+	fix, err := s.deployInVain(ctx, "exports/")
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(s.exportRoles(), roles) {
-		return errors.New("the rollback did not restore the role")
+	if after := s.snapshot(); after != before {
+		return fmt.Errorf("the rollback did not restore what was before:\n%s\n%s", before, after)
 	}
 
 	s.Act("3. Repair", "The role is what it was. The condition in the reason is pasted into the bucket's policy, "+
 		"and the same update passes.")
-	_, fix, _ := console.CutObject(reason)
-	s.setBucketPolicy(fix)
+	s.freeze(fix)
 	if stack, err = s.deploy(ctx, "exports/"); err != nil {
 		return err
 	}
@@ -88,53 +87,47 @@ func (s *story) deploy(ctx context.Context, prefix string) (*cloudformation.Stac
 	})
 }
 
-// deployInVain is deploy when it must end in a rollback, and returns the reason.
-func (s *story) deployInVain(ctx context.Context, prefix string) (reason string, err error) {
+// deployInVain is deploy when it must end in a rollback, and returns the JSON to
+// paste that the reason tells.
+func (s *story) deployInVain(ctx context.Context, prefix string) (json.RawMessage, error) {
 	stack, err := s.deploy(ctx, prefix)
 	if stack == nil {
-		return "", err
+		return nil, err
 	}
 	if stack.Status != "UPDATE_ROLLBACK_COMPLETE" {
-		return "", fmt.Errorf("the stack should have been rolled back and is %s: %w", stack.Status, err)
+		return nil, fmt.Errorf("the update should have been rolled back, and the stack is %s", stack.Status)
 	}
-	failed := slices.IndexFunc(stack.Events, func(e cloudformation.Event) bool { return e.Status == "UPDATE_FAILED" })
-	return stack.Events[failed].Reason, nil
+	for _, e := range stack.Events {
+		if _, fix, _ := console.CutObject(e.Reason); fix != nil {
+			return fix, nil
+		}
+	}
+	return nil, fmt.Errorf("no reason tells what to paste: %w", err)
 }
 
-// setBucketPolicy lets the bucket's policy deny all writes, under a condition.
-func (s *story) setBucketPolicy(condition json.RawMessage) {
-	type statement struct {
-		Sid, Effect, Principal, Action, Resource string
-		Condition                                json.RawMessage `json:",omitempty"`
-	}
-	policy := struct {
-		Version   string
-		Statement []statement
-	}{"2012-10-17", []statement{{"Freeze", "Deny", "*", "s3:PutObject", "arn:aws:s3:::" + bucketName + "/*", condition}}}
-	text, _ := json.Marshal(policy) // a condition is JSON, as it was cut out as such
-	s.editBucketPolicy(string(text))
-	s.Text(0, "The bucket's policy is now: "+string(text))
+// freeze lets the bucket's policy deny all writes on a condition.
+func (s *story) freeze(condition json.RawMessage) {
+	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"Freeze","Effect":"Deny","Principal":"*",
+		"Action":"s3:PutObject","Resource":"arn:aws:s3:::%s/*","Condition":%s}]}`, bucketName, condition)
+	s.setBucketPolicy(policy)
+	s.Text(0, "The bucket's policy is now: "+policy)
 }
 
-func (s *story) editBucketPolicy(text string) {
-	s.cloud.Edit(func(state *aws.State) { state.Buckets[bucketName].Policy = text })
+func (s *story) setBucketPolicy(policy string) {
+	s.cloud.Edit(func(state *aws.State) { state.Buckets[bucketName].Policy = policy })
 }
 
 // deleteAll deletes the stack, and sees that the cloud is what it was at the
 // start, but for the policy that someone gave to the bucket.
 func (s *story) deleteAll(ctx context.Context, start string) error {
-	before := s.holdings()
+	before := s.holdings(bucketName)
 	if _, err := s.stacks.Delete(ctx, stackName); err != nil {
 		return err
 	}
-	s.showHoldings(before, s.holdings())
-	s.editBucketPolicy("")
-	end, err := s.snapshot()
-	if err != nil {
-		return err
-	}
-	if end != start {
-		return fmt.Errorf("the stack has left something:\n%s\nwas\n%s", end, start)
+	s.showHoldings(before, s.holdings(bucketName))
+	s.setBucketPolicy("")
+	if end := s.snapshot(); end != start {
+		return fmt.Errorf("the stack left the account other than it was:\n%s\n%s", start, end)
 	}
 	s.Heading("Nothing is left: the account is, byte for byte, what it was before.")
 	return nil

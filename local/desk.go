@@ -21,7 +21,7 @@ type parts struct {
 // buildFlags returns those of the Makefile, so that it is the function that
 // Lambda runs, but for the machine.
 func buildFlags() []string {
-	return []string{"-trimpath", "-ldflags=-s -w", "-tags=lambda.norpc"}
+	return []string{"-trimpath", "-ldflags=-s -w", "-tags", "lambda.norpc"}
 }
 
 // build builds the function of the project at root into dir.

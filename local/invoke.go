@@ -45,10 +45,7 @@ func invoke(ctx context.Context, p parts, file string, c *console.Console) error
 	}
 	c.Heading("Verdict")
 	c.Text(0, string(verdict))
-	c.Heading("Roles")
-	for _, role := range d.exportRoles() {
-		c.Text(0, role)
-	}
+	d.cloud.View(func(s *aws.State) { showRoles(c, s) })
 	c.Heading("Log")
 	c.Verbatim(f.Logs()[logged:])
 	if strings.HasPrefix(filepath.Base(file), "invalid") {
@@ -135,7 +132,7 @@ func (d *desk) send(ctx context.Context, f *lambda.Function, e event) (json.RawM
 	}
 	stop := context.AfterFunc(ctx, f.Close)
 	defer stop()
-	attempts := f.Invoke(body).Wait()
+	attempts := f.Invoke(body).Wait() //nolint:contextcheck // asynchronous, as CloudFormation's
 	if len(attempts) == 0 || attempts[len(attempts)-1].Err != "" {
 		return nil, fmt.Errorf("invoke the function: %+v", attempts)
 	}

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/console"
 )
 
 // showEvent shows a line of a stack's history, and below it the reason.
@@ -21,9 +23,6 @@ func (s *story) showEvent(e cloudformation.Event) {
 	s.Text(4, e.Reason)
 }
 
-// A check is what the function logs of one.
-type check struct{ Message, Name, Verdict, Detail string }
-
 // showChecks shows the table of the attribute Checks, with what was seen, which
 // the log tells.
 func (s *story) showChecks(attribute string) error {
@@ -33,15 +32,15 @@ func (s *story) showChecks(attribute string) error {
 	}
 	s.Heading("Checks")
 	for line := range strings.Lines(s.stacks.Logs()) {
-		var c check
-		if json.Unmarshal([]byte(line), &c) != nil || c.Message != "check" {
+		var check struct{ Message, Name, Verdict, Detail string }
+		if json.Unmarshal([]byte(line), &check) != nil || check.Message != "check" {
 			continue
 		}
-		if verdicts[c.Name] != c.Verdict {
-			return fmt.Errorf("the check %s is %q in the log and %q in the attribute", c.Name, c.Verdict, verdicts[c.Name])
+		if verdicts[check.Name] != check.Verdict {
+			return fmt.Errorf("the check %s is %q in the log and %q in the attribute", check.Name, check.Verdict, verdicts[check.Name])
 		}
-		delete(verdicts, c.Name)
-		s.Row(2, []int{20, 10}, c.Name, c.Verdict, c.Detail)
+		delete(verdicts, check.Name)
+		s.Row(2, []int{20, 10}, check.Name, check.Verdict, check.Detail)
 	}
 	if len(verdicts) > 0 {
 		return fmt.Errorf("the log does not tell of the checks %v", slices.Sorted(maps.Keys(verdicts)))
@@ -57,14 +56,26 @@ func (s *story) showOutputs(stack *cloudformation.Stack, names ...string) {
 	}
 }
 
-// showHoldings shows how many things of each kind there were and are, and the
-// names of those that are left.
+// showHoldings shows how many things of each kind there were and are.
 func (s *story) showHoldings(before, after []holding) {
 	s.Heading("Before  After")
 	for i, h := range after {
-		s.Row(0, []int{6, 5}, fmt.Sprintf("%6d", len(before[i].names)), fmt.Sprintf("%5d", len(h.names)), h.kind)
-		for _, name := range h.names {
-			s.Text(15, name)
+		s.Row(0, []int{6, 5}, fmt.Sprintf("%6d", before[i].count), fmt.Sprintf("%5d", h.count), h.kind)
+	}
+}
+
+// showRoles shows the roles that the function made.
+func showRoles(c *console.Console, s *aws.State) {
+	roles := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Roles)), func(key string) bool {
+		return !strings.HasPrefix(s.Roles[key].Path, "/bitmovin/")
+	})
+	c.Heading(fmt.Sprintf("Roles: %d", len(roles)))
+	for _, key := range roles {
+		r := s.Roles[key]
+		c.Text(0, r.ARN())
+		c.Text(2, "trust policy: "+r.Trust)
+		for _, name := range slices.Sorted(maps.Keys(r.Inline)) {
+			c.Text(2, "policy "+name+": "+r.Inline[name])
 		}
 	}
 }

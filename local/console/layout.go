@@ -7,29 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// wrap breaks a text between words into lines; a text without words has none.
+// wrap breaks a text between words into lines. A word that is wider than a line
+// stands on one of its own.
 func wrap(text string, width int) (lines []string) {
-	line := ""
 	for _, word := range strings.Fields(text) {
-		if line != "" && utf8.RuneCountInString(line+" "+word) > width {
-			lines, line = append(lines, line), ""
+		last := len(lines) - 1
+		if last < 0 || utf8.RuneCountInString(lines[last]+" "+word) > width {
+			lines = append(lines, word)
+		} else {
+			lines[last] += " " + word
 		}
-		pieces := chop(strings.TrimPrefix(line+" "+word, " "), width)
-		lines, line = append(lines, pieces[:len(pieces)-1]...), pieces[len(pieces)-1]
 	}
-	if line == "" {
-		return lines
-	}
-	return append(lines, line)
-}
-
-// chop breaks a line that is too wide where the width ends, the last resort.
-func chop(line string, width int) (pieces []string) {
-	runes := []rune(line)
-	for ; len(runes) > width; runes = runes[width:] {
-		pieces = append(pieces, string(runes[:width]))
-	}
-	return append(pieces, string(runes))
+	return lines
 }
 
 // CutObject finds the first JSON object in a text. Without one, all is before it.

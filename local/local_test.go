@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// built is the function and the template, for all tests.
+var built parts
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "local-test")
+	if err == nil {
+		defer os.RemoveAll(dir) //nolint:errcheck // what is left is the system's to clear
+		// No test's context is there yet.
+		built, err = build(context.Background(), "..", dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func TestBuildFlagsAreTheMakefiles(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Join(buildFlags(), " ")
+	if !strings.Contains(strings.ReplaceAll(string(makefile), "'", ""), want) {
+		t.Errorf("the Makefile does not build with %s", want)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"demo", "events/create.json"}, {"invoke"}, {"deploy"}} {
+		if err := run(t.Context(), args, nil); err == nil || !strings.HasPrefix(err.Error(), "usage: ") {
+			t.Errorf("run(%q) = %v, want the usage", args, err)
+		}
+	}
+}
