@@ -87,9 +87,6 @@ func TestEventIsAsAWSSendsIt(t *testing.T) {
 func TestFailuresAndRollbacks(t *testing.T) {
 	t.Parallel()
 	const failing = "Id: bad, Fail: Create"
-	after := func(template string) string {
-		return strings.Replace(template, "Type:", "DependsOn: One\n    Type:", 1)
-	}
 	tests := map[string]struct {
 		first, second string // the second is an update; the last of them fails
 		status        string
@@ -102,7 +99,7 @@ func TestFailuresAndRollbacks(t *testing.T) {
 			stack:    "CREATE_IN_PROGRESS ROLLBACK_IN_PROGRESS ROLLBACK_COMPLETE",
 		},
 		"a later sibling fails": {
-			first: one("Id: a") + after(resource("Two", failing)), status: "ROLLBACK_COMPLETE",
+			first: one("Id: a") + dependent(resource("Two", failing), "One"), status: "ROLLBACK_COMPLETE",
 			requests: []string{"Create One", "Create Two", "Delete Two bad", "Delete One a"},
 			stack:    "CREATE_IN_PROGRESS ROLLBACK_IN_PROGRESS ROLLBACK_COMPLETE",
 		},
@@ -120,11 +117,11 @@ func TestFailuresAndRollbacks(t *testing.T) {
 			requests: []string{"Update One a", "Update One b", "Delete One b"},
 		},
 		"a sibling fails after an update in place": {
-			first: one("Id: a"), second: one("Id: a, Colour: red") + after(resource("Two", failing)), status: "UPDATE_ROLLBACK_COMPLETE",
+			first: one("Id: a"), second: one("Id: a, Colour: red") + dependent(resource("Two", failing), "One"), status: "UPDATE_ROLLBACK_COMPLETE",
 			requests: []string{"Update One a", "Create Two", "Update One a", "Delete Two bad"},
 		},
 		"a sibling fails after a replacement": {
-			first: one("Id: a"), second: one("Id: b") + after(resource("Two", failing)), status: "UPDATE_ROLLBACK_COMPLETE",
+			first: one("Id: a"), second: one("Id: b") + dependent(resource("Two", failing), "One"), status: "UPDATE_ROLLBACK_COMPLETE",
 			requests: []string{"Update One a", "Create Two", "Update One b", "Delete Two bad", "Delete One b"},
 		},
 		"the rollback fails": {
@@ -209,6 +206,49 @@ func TestFailedDeletions(t *testing.T) {
 	}
 	if got, want := d.requests()[before:], []string{"Delete One b", "Delete One b"}; !slices.Equal(got, want) {
 		t.Errorf("requests: got %q, want %q: the abandoned ones stay so", got, want)
+	}
+}
+
+func TestWhatOthersNeedIsDeletedLast(t *testing.T) {
+	t.Parallel()
+	d := start(t, nil)
+	d.deploy("app", one("Id: a")+dependent(resource("Two", "Id: two, Fail: Delete"), "One"), nil)
+	if s, err := d.Delete(d.ctx(), "app"); err == nil || s.Resources["One"].Status != "CREATE_COMPLETE" {
+		t.Errorf("delete: got %+v, %v, want One untouched", s, err)
+	}
+	d.wantRequests("Create One", "Create Two", "Delete Two two")
+}
+
+func TestFailedDeleteOfAHalfMadeStack(t *testing.T) {
+	t.Parallel()
+	d := start(t, nil)
+	if _, err := d.Start("app", []byte(one("Hang: Create, Fail: Delete")), nil); err != nil {
+		t.Fatal(err)
+	}
+	d.await(func() bool { return len(d.Requests()) > 0 })
+	if s, err := d.Delete(d.ctx(), "app"); err == nil || s.Status != "DELETE_FAILED" {
+		t.Errorf("delete: got %+v, %v, want DELETE_FAILED", s, err)
+	}
+	if n := len(d.Requests()); n != 2 {
+		t.Errorf("requests: got %q, want a Create and one Delete", d.requests())
+	}
+}
+
+func TestUpdatesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ template, reason string }{
+		"another type":         {strings.Replace(one("Id: a"), "Custom::Test", "Custom::Other", 1), "update of resource type is not permitted"},
+		"another ServiceToken": {strings.Replace(one("Id: a"), "!ImportValue provider-ServiceToken", "other", 1), "Modifying service token is not allowed."},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, nil)
+			d.deploy("app", one("Id: a"), nil)
+			if _, err := d.Deploy(d.ctx(), "app", []byte(test.template), nil); err == nil || !strings.Contains(err.Error(), test.reason) {
+				t.Errorf("update: got %v, want %s", err, test.reason)
+			}
+		})
 	}
 }
 

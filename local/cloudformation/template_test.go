@@ -94,6 +94,9 @@ func TestRefusals(t *testing.T) {
 		"a condition of itself": {
 			template: log("LogGroupName: !If [C, a, b]") + "Conditions: {C: !Not [!Condition C]}", want: "depends on itself",
 		},
+		"a resource in a condition": {
+			template: log("LogGroupName: !If [C, a, b]") + "Conditions: {C: !Equals [!Ref Log, x]}", want: "unresolved resource",
+		},
 		"no such export":       {template: log("LogGroupName: !ImportValue nothing"), want: "no export named nothing found"},
 		"an unknown parameter": {template: log(""), parameters: map[string]string{"P": "x"}, want: "[P] do not exist"},
 		"a missing parameter":  {template: "Parameters: {P: {Type: String}}\n" + log(""), want: "[P] must have values"},
