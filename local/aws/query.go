@@ -142,8 +142,7 @@ func xmlReply(status int, value any) (*reply, error) {
 	return &reply{status, http.Header{"Content-Type": {"text/xml"}}, append([]byte(xml.Header), body...)}, nil
 }
 
-// jsonReply answers the services that take a target header, of which none is
-// known here yet but to say so.
+// jsonReply answers the services that take a target header.
 func jsonReply(status int, value any) (*reply, error) {
 	body, err := json.Marshal(value)
 	if err != nil {

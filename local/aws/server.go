@@ -128,7 +128,7 @@ func (c *Cloud) begin(r *http.Request, body []byte) *call {
 	case k.Service == "s3":
 		k.nameS3()
 	case r.Header.Get("X-Amz-Target") != "":
-		k.Op = k.Service + ":" + r.Header.Get("X-Amz-Target")
+		k.nameJSON(r.Header.Get("X-Amz-Target"))
 	default:
 		c.nameQuery(k)
 	}
@@ -170,6 +170,8 @@ func (c *Cloud) run(k *call) (*reply, error) {
 		return c.sts(k)
 	case "s3":
 		return c.s3(k)
+	case "secretsmanager":
+		return c.secretsManager(k)
 	}
 	if h := c.services[k.Service]; h != nil {
 		return c.foreign(k, h)
