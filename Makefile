@@ -1,7 +1,11 @@
 .DEFAULT_GOAL := help
 
 # LoadDefaultConfig, stripped and without Lambda's RPC mode: what keeps the zip small and the start short.
-GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags='-s -w' -tags lambda.norpc
+GO_FLAGS := -trimpath -ldflags='-s -w' -tags lambda.norpc
+GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(GO_FLAGS)
+
+# With the function's own flags, so that what both need is compiled once.
+GO_DESK := CGO_ENABLED=0 go run $(GO_FLAGS) ./local
 
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
@@ -42,11 +46,11 @@ fmt: ## Format the code
 
 .PHONY: demo
 demo: ## Create, break, repair and delete the stack on an AWS on the desk
-	@go run ./local demo
+	@$(GO_DESK) demo
 
 .PHONY: invoke
 invoke: ## Send EVENT (default events/create.json) to the function on an AWS on the desk
-	@go run ./local invoke $(EVENT)
+	@$(GO_DESK) invoke $(EVENT)
 
 .PHONY: deploy
 deploy: ## Deploy with SAM: BUCKET=name for one bucket, CONFIG_ENV=provider for the provider alone
