@@ -36,11 +36,13 @@ type Cloud struct {
 	past     map[string][]pastRole
 	sessions map[string]*session
 	services map[string]Handler
-	calls    []*Call
-	faults   []*Fault
-	serial   int
-	tokens   float64
-	refilled time.Time
+	// documents are the policies of callers that were parsed, by layer and text.
+	documents map[string]*document
+	calls     []*Call
+	faults    []*Fault
+	serial    int
+	tokens    float64
+	refilled  time.Time
 }
 
 // Start starts a cloud on a free port of the loopback address. It has no
@@ -53,7 +55,7 @@ func Start(o Options) *Cloud {
 	}
 	c := &Cloud{
 		options: o, listener: listener, state: seed(), past: map[string][]pastRole{}, sessions: map[string]*session{},
-		services: map[string]Handler{}, tokens: max(o.IAMRate, 1), refilled: time.Now(),
+		services: map[string]Handler{}, documents: map[string]*document{}, tokens: max(o.IAMRate, 1), refilled: time.Now(),
 	}
 	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
 	go c.server.Serve(listener) //nolint:errcheck // returns ErrServerClosed

@@ -130,7 +130,7 @@ func (c *Cloud) gather(k *call) error {
 
 func (c *Cloud) identityPolicies(p *principal, inline map[string]string, attached []string) error {
 	for name, text := range inline {
-		d, err := parseDocument(LayerIdentity, text)
+		d, err := c.document(LayerIdentity, text)
 		if err != nil {
 			return NotImplemented("policy %s of %s: %v", name, p.ARN, err)
 		}
@@ -151,11 +151,25 @@ func (c *Cloud) managed(layer Layer, arn string) (*document, error) {
 	if policy == nil {
 		return nil, NotImplemented("managed policy %s", arn)
 	}
-	d, err := parseDocument(layer, policy.Document)
+	d, err := c.document(layer, policy.Document)
 	if err != nil {
 		return nil, NotImplemented("managed policy %s: %v", arn, err)
 	}
 	return d, nil
+}
+
+// document is parseDocument for policies that decide on call after call: those
+// of a caller. The caller holds c.mu.
+func (c *Cloud) document(layer Layer, text string) (*document, error) {
+	key := string(layer) + " " + text
+	if d := c.documents[key]; d != nil {
+		return d, nil
+	}
+	d, err := parseDocument(layer, text)
+	if err == nil {
+		c.documents[key] = d
+	}
+	return d, err
 }
 
 // splitARN returns the account and the resource part of an ARN.
