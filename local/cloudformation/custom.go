@@ -33,7 +33,6 @@ type failure string
 func (f failure) Error() string { return string(f) }
 
 const (
-	errNoResponse      = failure("CloudFormation did not receive a response from your Custom Resource")
 	errTooLong         = failure("Response object is too long.")
 	errNoPhysicalID    = failure("Invalid PhysicalResourceId")
 	errServiceToken    = failure("Modifying service token is not allowed.")
@@ -84,11 +83,12 @@ func (t task) ask(ctx context.Context, kind cfn.RequestType) (outcome, error) {
 	if err := t.send(kind, id); err != nil { //nolint:contextcheck // the function runs on when nobody waits any more
 		return outcome{}, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errNoResponse)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	body, err := t.engine.inbox.Wait(ctx, id)
 	if err != nil {
-		return outcome{}, fmt.Errorf("request %s: %w", id, context.Cause(ctx))
+		return outcome{}, failure("CloudFormation did not receive a response from your Custom Resource. " +
+			"Please check your logs for requestId [" + id + "].")
 	}
 	return t.understand(id, body)
 }

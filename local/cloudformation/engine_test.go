@@ -117,9 +117,9 @@ func resource(id, properties string) string {
 `, id, properties)
 }
 
-// dependent makes a resource wait for another.
-func dependent(resource, on string) string {
-	return strings.Replace(resource, "Type:", "DependsOn: "+on+"\n    Type:", 1)
+// dependent makes a resource wait for One.
+func dependent(resource string) string {
+	return strings.Replace(resource, "Type:", "DependsOn: One\n    Type:", 1)
 }
 
 func (d desk) ctx() context.Context {

@@ -159,9 +159,10 @@ func removeFunction(t task) error {
 // eventInvokeConfig is what the serverless transform makes of the property.
 func eventInvokeConfig(t task) (outcome, error) {
 	var p struct {
-		FunctionName string `yaml:"FunctionName"`
-		Qualifier    string `yaml:"Qualifier"`
-		invokeConfig `yaml:",inline"`
+		FunctionName      string `yaml:"FunctionName"`
+		Qualifier         string `yaml:"Qualifier"`
+		DestinationConfig any    `yaml:"DestinationConfig"`
+		invokeConfig      `yaml:",inline"`
 	}
 	if err := t.read(&p); err != nil {
 		return outcome{}, err

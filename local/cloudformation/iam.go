@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ func role(t task) (outcome, error) {
 		}
 		next.Account, next.Name, next.ID = now.Account, now.Name, now.ID
 		next.Created, next.InstanceProfiles = now.Created, now.InstanceProfiles
+		next.Attached = slices.Concat(next.Attached, t.attachedByOthers(now))
 		s.Roles[id], arn = next, next.ARN()
 		return nil
 	})
@@ -89,6 +91,12 @@ func (p roleProperties) desired(s *aws.State) (*aws.Role, error) {
 	return r, nil
 }
 
+// attachedByOthers are the policies of a role that its own properties do not name.
+func (t task) attachedByOthers(r *aws.Role) []string {
+	own, _ := t.old["ManagedPolicyArns"].([]any)
+	return slices.DeleteFunc(slices.Clone(r.Attached), func(arn string) bool { return slices.Contains(own, any(arn)) })
+}
+
 func removeRole(t task) error {
 	return t.edit(func(s *aws.State) error {
 		id := aws.RoleKey(t.engine.options.Account, t.physicalID)
@@ -101,15 +109,21 @@ func removeRole(t task) error {
 }
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-managedpolicy.html
+type managedPolicyProperties struct {
+	ManagedPolicyName string   `yaml:"ManagedPolicyName"`
+	Path              string   `yaml:"Path"`
+	Description       string   `yaml:"Description"`
+	PolicyDocument    any      `yaml:"PolicyDocument"`
+	Roles             []string `yaml:"Roles"`
+}
+
 func managedPolicy(t task) (outcome, error) {
-	var p struct {
-		ManagedPolicyName string `yaml:"ManagedPolicyName"`
-		Path              string `yaml:"Path"`
-		Description       string `yaml:"Description"`
-		PolicyDocument    any    `yaml:"PolicyDocument"`
-	}
+	var p managedPolicyProperties
 	if err := t.read(&p); err != nil {
 		return outcome{}, err
+	}
+	if t.physicalID != "" && !reflect.DeepEqual(t.old["Roles"], t.properties["Roles"]) {
+		return outcome{}, errors.New("a change of Roles is not known here")
 	}
 	text, err := document(p.PolicyDocument)
 	if err != nil {
@@ -127,16 +141,37 @@ func managedPolicy(t task) (outcome, error) {
 			return fmt.Errorf("policy document: %w", err)
 		}
 		s.Policies[arn] = &aws.ManagedPolicy{ARN: arn, Document: text}
-		return nil
+		return t.attach(s, arn, p.Roles)
 	})
 	return outcome{arn, map[string]string{"PolicyArn": arn}}, err
 }
 
-// removeManagedPolicy: a policy in use cannot be deleted.
+func (t task) attach(s *aws.State, arn string, roles []string) error {
+	for _, name := range roles {
+		r := s.Roles[aws.RoleKey(t.engine.options.Account, name)]
+		if r == nil {
+			return fmt.Errorf("the role with name %s cannot be found", name)
+		}
+		if !slices.Contains(r.Attached, arn) {
+			r.Attached = append(r.Attached, arn)
+		}
+	}
+	return nil
+}
+
+// removeManagedPolicy detaches the policy from the roles that it names. One that
+// is in use besides cannot be deleted.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html
 func removeManagedPolicy(t task) error {
+	var p managedPolicyProperties
+	if err := t.read(&p); err != nil {
+		return err
+	}
 	return t.edit(func(s *aws.State) error {
 		for _, r := range s.Roles {
+			if slices.Contains(p.Roles, r.Name) {
+				r.Attached = slices.DeleteFunc(r.Attached, func(arn string) bool { return arn == t.physicalID })
+			}
 			if slices.Contains(r.Attached, t.physicalID) {
 				return errors.New("cannot delete a policy attached to entities")
 			}

@@ -128,7 +128,7 @@ func (b *Inbox) Wait(ctx context.Context, id string) ([]byte, error) {
 	case <-x.full:
 		return x.stored, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a response to %s: %w", id, context.Cause(ctx))
+		return nil, fmt.Errorf("wait for a response to %s: %w", id, ctx.Err())
 	}
 }
 

@@ -99,7 +99,7 @@ func TestFailuresAndRollbacks(t *testing.T) {
 			stack:    "CREATE_IN_PROGRESS ROLLBACK_IN_PROGRESS ROLLBACK_COMPLETE",
 		},
 		"a later sibling fails": {
-			first: one("Id: a") + dependent(resource("Two", failing), "One"), status: "ROLLBACK_COMPLETE",
+			first: one("Id: a") + dependent(resource("Two", failing)), status: "ROLLBACK_COMPLETE",
 			requests: []string{"Create One", "Create Two", "Delete Two bad", "Delete One a"},
 			stack:    "CREATE_IN_PROGRESS ROLLBACK_IN_PROGRESS ROLLBACK_COMPLETE",
 		},
@@ -117,11 +117,11 @@ func TestFailuresAndRollbacks(t *testing.T) {
 			requests: []string{"Update One a", "Update One b", "Delete One b"},
 		},
 		"a sibling fails after an update in place": {
-			first: one("Id: a"), second: one("Id: a, Colour: red") + dependent(resource("Two", failing), "One"), status: "UPDATE_ROLLBACK_COMPLETE",
+			first: one("Id: a"), second: one("Id: a, Colour: red") + dependent(resource("Two", failing)), status: "UPDATE_ROLLBACK_COMPLETE",
 			requests: []string{"Update One a", "Create Two", "Update One a", "Delete Two bad"},
 		},
 		"a sibling fails after a replacement": {
-			first: one("Id: a"), second: one("Id: b") + dependent(resource("Two", failing), "One"), status: "UPDATE_ROLLBACK_COMPLETE",
+			first: one("Id: a"), second: one("Id: b") + dependent(resource("Two", failing)), status: "UPDATE_ROLLBACK_COMPLETE",
 			requests: []string{"Update One a", "Create Two", "Update One b", "Delete Two bad", "Delete One b"},
 		},
 		"the rollback fails": {
@@ -212,7 +212,7 @@ func TestFailedDeletions(t *testing.T) {
 func TestWhatOthersNeedIsDeletedLast(t *testing.T) {
 	t.Parallel()
 	d := start(t, nil)
-	d.deploy("app", one("Id: a")+dependent(resource("Two", "Id: two, Fail: Delete"), "One"), nil)
+	d.deploy("app", one("Id: a")+dependent(resource("Two", "Id: two, Fail: Delete")), nil)
 	if s, err := d.Delete(d.ctx(), "app"); err == nil || s.Resources["One"].Status != "CREATE_COMPLETE" {
 		t.Errorf("delete: got %+v, %v, want One untouched", s, err)
 	}

@@ -70,7 +70,7 @@ Resources:
     Properties: {FunctionName: fun, Code: {S3Bucket: b, S3Key: k}, Role: !GetAtt Role.Arn, LoggingConfig: {LogFormat: JSON, LogGroup: !Ref Log}}
   Retries:
     Type: AWS::Lambda::EventInvokeConfig
-    Properties: {FunctionName: !Ref Function, Qualifier: $LATEST, MaximumRetryAttempts: 1}
+    Properties: {FunctionName: !Ref Function, Qualifier: $LATEST, DestinationConfig: {}, MaximumRetryAttempts: 1}
 `
 
 func TestResourceTypes(t *testing.T) {
@@ -108,7 +108,7 @@ func TestResourceTypes(t *testing.T) {
 			t.Errorf("key: got %+v", k)
 		}
 	})
-	if a := d.Function("arn:aws:lambda:eu-west-1:111122223333:function:fun").Invoke([]byte(`{}`)).Wait(); len(a) != 2 {
+	if a := d.Function("arn:aws:lambda:eu-west-1:111122223333:function:fun").Invoke([]byte(`{"RequestType":"None"}`)).Wait(); len(a) != 2 {
 		t.Errorf("attempts: got %+v, want two", a)
 	}
 }
