@@ -37,6 +37,7 @@ func TestEqual(t *testing.T) {
 		{"no text, as a role without a policy has", doc, "", false},
 		{"two times no text", "", "", false},
 		{"two times no JSON", "{", "{", false},
+		{"no JSON, and nothing", "{", "null", false},
 		{"something after it", doc, doc + "{}", false},
 	}
 	for _, test := range tests {

@@ -65,7 +65,7 @@ type Key struct {
 // all give the zero Key.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption.html
 func NewKey(partition, region, account, name string) Key {
-	if name == "" || name == "aws/s3" || strings.HasSuffix(name, "alias/aws/s3") {
+	if name == "" || name == "aws/s3" || name == "alias/aws/s3" || strings.HasSuffix(name, ":alias/aws/s3") {
 		return Key{}
 	}
 	if strings.HasPrefix(name, "arn:") {

@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -51,38 +53,52 @@ func Verifier(verifierARN, externalID, run string, until time.Time) Statement {
 // counts; a like one that says more stays in rest, as drift. Text that is no
 // policy is returned as it is.
 func Verifiers(trust, verifierARN string, now time.Time) (unexpired []Statement, rest string) {
-	var d Document
-	if json.Unmarshal([]byte(trust), &d) != nil {
-		return nil, trust
-	}
-	others := []Statement{}
-	for _, s := range d.Statement {
-		until, ok := verifierUntil(s, verifierARN)
-		switch {
-		case !ok:
-			others = append(others, s)
-		case now.Before(until):
+	rest, _ = filter(trust, func(raw json.RawMessage) bool {
+		s, ok := decodeStrictly(raw)
+		until, isVerifier := verifierUntil(s, verifierARN)
+		if ok && isVerifier && now.Before(until) {
 			unexpired = append(unexpired, s)
 		}
-	}
-	if len(others) == len(d.Statement) {
-		return nil, trust
-	}
-	return unexpired, Document{Version: d.Version, Statement: others}.String()
+		return ok && isVerifier
+	})
+	return unexpired, rest
 }
 
 // Without returns the policy without the statement of that Sid, and whether it
 // had one.
 func Without(trust, sid string) (string, bool) {
-	var d Document
-	if json.Unmarshal([]byte(trust), &d) != nil {
-		return trust, false
+	return filter(trust, func(raw json.RawMessage) bool {
+		var s struct{ Sid string }
+		return json.Unmarshal(raw, &s) == nil && s.Sid == sid
+	})
+}
+
+// filter returns the policy without the statements that drop picks, and whether
+// it picked any. The others stay as they are, with whatever an administrator
+// wrote that a [Statement] cannot hold. Text that is no policy is returned as
+// it is.
+func filter(text string, drop func(json.RawMessage) bool) (string, bool) {
+	var d struct {
+		Version   string `json:",omitempty"`
+		ID        string `json:"Id,omitempty"`
+		Statement []json.RawMessage
 	}
-	left := slices.DeleteFunc(slices.Clone(d.Statement), func(s Statement) bool { return s.Sid == sid })
+	if json.Unmarshal([]byte(text), &d) != nil {
+		return text, false
+	}
+	left := slices.DeleteFunc(slices.Clone(d.Statement), drop)
 	if len(left) == len(d.Statement) {
-		return trust, false
+		return text, false
 	}
-	return Document{Version: d.Version, Statement: left}.String(), true
+	d.Statement = left
+	return compact(d), true
+}
+
+// decodeStrictly reads a statement, if it says nothing that a [Statement] cannot hold.
+func decodeStrictly(raw json.RawMessage) (s Statement, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	return s, d.Decode(&s) == nil
 }
 
 // verifierUntil returns when a verifier statement expires, and whether it is one.
@@ -96,16 +112,15 @@ func verifierUntil(s Statement, verifierARN string) (time.Time, bool) {
 	return until, err == nil && reflect.DeepEqual(s, Verifier(verifierARN, id[0], run, until))
 }
 
+// principalARN is the ARN of one IAM user or role, with its path.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+var principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(user|role)(/[\w+=,.@-]+)+$`)
+
 // CheckPrincipal returns an error unless the ARN names one IAM user or role.
 // A wildcard, an account, its root user or a service would let others than the
 // one principal assume the role.
 func CheckPrincipal(arn string) error {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" || parts[3] != "" || len(parts[4]) != 12 {
-		return fmt.Errorf("%q is not the ARN of an IAM user or role", arn)
-	}
-	kind, name, _ := strings.Cut(parts[5], "/")
-	if (kind != "user" && kind != "role") || name == "" || strings.ContainsAny(arn, "*?${} ") {
+	if !principalARN.MatchString(arn) {
 		return fmt.Errorf("%q is not the ARN of one IAM user or role", arn)
 	}
 	return nil

@@ -190,6 +190,7 @@ func TestCheckPrincipal(t *testing.T) {
 		"any partition":              "arn:*:iam::630681592166:user/bitmovinCustomerS3Access",
 		"a service":                  "ec2.amazonaws.com",
 		"a session":                  "arn:aws:sts::630681592166:assumed-role/r/session",
+		"another service's role":     "arn:aws:sts::630681592166:role/r",
 		"a federated user":           "arn:aws:sts::630681592166:federated-user/u",
 		"an identity provider":       "arn:aws:iam::630681592166:saml-provider/p",
 		"a group":                    "arn:aws:iam::630681592166:group/g",
