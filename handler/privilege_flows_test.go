@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+)
+
+const (
+	keyARN = "arn:aws:kms:" + region + ":" + account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	// houseBoundary is the ARN of an organisation's own boundary.
+	houseBoundary = "arn:aws:iam::" + account + ":policy/house"
+	// teamStack is a stack that uses the provider of another.
+	teamStack           = "team"
+	administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
+)
+
+// flows are the lives of stacks in which the function does everything that it
+// can do, and in which nothing may be denied.
+func flows() map[string]func(*desk) {
+	return map[string]func(*desk){
+		"restricted":             restrictedFlow,
+		"full":                   fullFlow,
+		"drift":                  driftFlow,
+		"leftovers":              leftoversFlow,
+		"another boundary":       boundaryFlow,
+		"provider and consumers": providerFlow,
+		"key":                    keyFlow,
+		"ACLs": func(d *desk) {
+			d.editBucket(func(b *aws.Bucket) { b.Ownership = "BucketOwnerPreferred" })
+			d.mustDeploy()
+		},
+		"versions": func(d *desk) {
+			d.editBucket(func(b *aws.Bucket) { b.Versioning = "Enabled" })
+			d.mustDeploy("ObjectPrefix", "exports/")
+		},
+		"retention": func(d *desk) {
+			d.editBucket(func(b *aws.Bucket) {
+				b.Versioning, b.LockEnabled, b.Lock = "Enabled", true, &aws.Retention{Mode: "GOVERNANCE", Days: 1}
+			})
+			d.mustDeploy()
+		},
+		"another region": func(d *desk) {
+			d.editBucket(func(b *aws.Bucket) { b.Region = "us-east-1" })
+			d.mustDeploy()
+		},
+		"no verification": func(d *desk) { d.mustDeploy("Verification", "Off") },
+	}
+}
+
+// restrictedFlow updates in place, and then by replacement.
+func restrictedFlow(d *desk) {
+	d.mustDeploy()
+	d.mustDeploy("ObjectPrefix", "exports/")
+	d.mustDeploy("ProbeWrites", "false", "ObjectPrefix", "exports/")
+	d.mustDeploy("RoleName", "exports-for-bitmovin", "ProbeWrites", "false")
+}
+
+func fullFlow(d *desk) {
+	d.mustDeploy("AllowFullAccess", "true", "AccessMode", "Full")
+	d.mustDeploy("AllowFullAccess", "true", "AccessMode", "Restricted")
+	d.mustDeploy("AllowFullAccess", "true", "AccessMode", "Full", "ObjectPrefix", "exports/")
+}
+
+// driftFlow puts right what somebody has changed by hand.
+func driftFlow(d *desk) {
+	d.mustDeploy()
+	d.spoil(d.exportRole().Name)
+	d.mustDeploy("VerificationTrigger", "again")
+	d.spoil(d.exportRole().Name)
+}
+
+// spoil changes everything about a role that has to do with security.
+func (d *desk) spoil(name string) {
+	d.cloud.Edit(func(s *aws.State) {
+		r := s.Roles[aws.RoleKey(account, name)]
+		r.Boundary = ""
+		r.Trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`
+		r.Inline["More"] = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+		r.Attached = append(r.Attached, administratorAccess)
+	})
+}
+
+// leftoversFlow deletes what a check that was killed has left in the bucket.
+func leftoversFlow(d *desk) {
+	for _, prefix := range []string{"", "exports/"} {
+		d.mustDeploy("ObjectPrefix", prefix)
+		d.leave(prefix, d.exportRole().Name)
+		d.delete(stackName)
+	}
+}
+
+// leave puts into the bucket what a check of the role may leave.
+func (d *desk) leave(prefix, role string) {
+	key := prefix + "_bitmovin-access-check/" + role + "-0123456789abcdef"
+	d.editBucket(func(b *aws.Bucket) {
+		b.Versions = append(b.Versions, &aws.Version{Key: key, VersionID: "v1"}, &aws.Version{Key: key + ".absent", VersionID: "v2", DeleteMarker: true})
+		b.Uploads = append(b.Uploads, &aws.Upload{Key: key, UploadID: "u1"})
+	})
+}
+
+// boundaryFlow changes from the template's boundary to the organisation's.
+func boundaryFlow(d *desk) {
+	d.cloud.Edit(func(s *aws.State) {
+		s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: `{"Version":"2012-10-17","Statement":[
+			{"Effect":"Allow","Action":["s3:*","kms:*"],"Resource":"*"}]}`}
+	})
+	d.mustDeploy()
+	d.mustDeploy("PermissionsBoundaryArn", houseBoundary)
+}
+
+// keyFlow writes with a customer's key, an object and parts of one.
+func keyFlow(d *desk) {
+	d.addKey()
+	d.editBucket(func(b *aws.Bucket) { b.Algorithm, b.KMSKey = "aws:kms", keyARN })
+	d.mustDeploy()
+	d.mustDeploy("ProbeWrites", "false")
+}
+
+// addKey makes a key whose policy leaves it to the account's own policies.
+func (d *desk) addKey() {
+	d.cloud.Edit(func(s *aws.State) {
+		s.Keys[keyARN] = &aws.Key{ARN: keyARN, State: "Enabled", Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+			"Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":"kms:*","Resource":"*"}]}`}
+	})
+}
+
+// providerFlow serves another stack, with each way of checking and removing.
+func providerFlow(d *desk) {
+	d.mustDeployProvider("my-")
+	tag := []any{map[string]any{"Key": "team", "Value": "analytics"}}
+	d.mustDeployTeam(map[string]any{"BucketName": bucketName, "Tags": tag})
+	d.mustDeployTeam(map[string]any{"BucketName": bucketName})
+	d.mustDeployTeam(map[string]any{"BucketName": bucketName, "ProbeWrites": "false"})
+	d.leave("", d.exportRole().Name)
+	d.delete(teamStack)
+}
+
+// mustDeployProvider deploys the template as a provider of the buckets that
+// begin with the prefix.
+func (d *desk) mustDeployProvider(prefix string, pairs ...string) {
+	d.Helper()
+	p := parameters(pairs...)
+	p["BucketName"], p["AllowedBucketPrefix"] = "", prefix
+	if _, err := d.deployText(stackName, d.template(), p); err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *desk) mustDeployTeam(properties map[string]any) {
+	d.Helper()
+	if _, err := d.deployText(teamStack, team(d.T, properties), nil); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// team is the template of a stack with the one resource, of the provider that
+// the stack of template.yaml is.
+func team(t *testing.T, properties map[string]any) []byte {
+	t.Helper()
+	all := map[string]any{"ServiceToken": map[string]any{"Fn::ImportValue": stackName + "-ServiceToken"}, "ServiceTimeout": 1200}
+	for name, value := range properties {
+		all[name] = value
+	}
+	text, err := json.Marshal(map[string]any{"Resources": map[string]any{
+		logicalID: map[string]any{"Type": "Custom::BitmovinExportAccess", "Properties": all},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}

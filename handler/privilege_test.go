@@ -1,0 +1,219 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+)
+
+// TestPrivileges: the template allows the function every call that it makes,
+// and nothing that it does not call; and the boundary allows the roles nothing
+// that an export does not need.
+func TestPrivileges(t *testing.T) {
+	t.Parallel()
+	l := &ledger{granted: map[grant]bool{}, used: map[grant]bool{}, functions: map[string]bool{}}
+	t.Run("flows", func(t *testing.T) {
+		for name, flow := range flows() {
+			t.Run(name, func(t *testing.T) { l.record(t, flow) })
+		}
+	})
+	deployed := map[grant]bool{}
+	for g := range l.granted {
+		deployed[grant{sid: g.sid, action: g.action}] = true
+		if !l.used[g] && !byLambda(g.action) {
+			t.Errorf("%s allows %s on %s, and nothing needs it", g.sid, g.action, g.resource)
+		}
+	}
+	for _, g := range templateGrants(t) {
+		if !deployed[g] {
+			t.Errorf("%s allows %s in a stack that no flow deploys", g.sid, g.action)
+		}
+	}
+}
+
+// byLambda reports whether it is Lambda that takes the action in the function's name.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+func byLambda(action string) bool {
+	return action == "logs:CreateLogStream" || action == "logs:PutLogEvents"
+}
+
+// A grant is one action on one resource, of one statement.
+type grant struct{ sid, action, resource string }
+
+// A ledger holds what the template grants and what of it is used, over all flows.
+type ledger struct {
+	mu            sync.Mutex
+	granted, used map[grant]bool
+	// functions are the names of the functions' roles.
+	functions map[string]bool
+}
+
+// record runs a flow on a desk of its own and, when all that it made is deleted,
+// looks at each call.
+func (l *ledger) record(t *testing.T, flow func(*desk)) {
+	t.Helper()
+	var d *desk
+	t.Cleanup(func() {
+		for _, call := range d.cloud.Calls() {
+			l.look(t, call)
+		}
+	})
+	d = newDesk(t, options{onEvent: func(e cloudformation.Event) {
+		if strings.HasSuffix(e.Status, "_COMPLETE") {
+			d.cloud.View(l.read)
+		}
+	}})
+	flow(d)
+}
+
+// read notes what the template's policies grant at the moment.
+func (l *ledger) read(s *aws.State) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range s.Roles {
+		if !strings.Contains(r.Trust, "lambda.amazonaws.com") {
+			continue
+		}
+		l.functions[r.Name] = true
+		for _, text := range r.Inline {
+			l.grantedBy(text)
+		}
+	}
+	for arn, p := range s.Policies {
+		if strings.Contains(arn, ":policy/"+stackName+"-Boundary-") {
+			l.grantedBy(p.Document)
+		}
+	}
+}
+
+// grantedBy notes what a policy's statements allow.
+func (l *ledger) grantedBy(text string) {
+	for _, s := range statements(text) {
+		for _, action := range s.Action {
+			for _, resource := range s.Resource {
+				l.granted[grant{s.Sid, action, resource}] = true
+			}
+		}
+	}
+}
+
+// statements returns the statements of a policy that the desk has accepted.
+func statements(text string) []policy.Statement {
+	var d policy.Document
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		panic(err)
+	}
+	return d.Statement
+}
+
+// look notes what a call has used, and fails the test if it was not allowed.
+func (l *ledger) look(t *testing.T, call aws.Call) {
+	t.Helper()
+	role := path.Base(path.Dir(call.Caller))
+	switch {
+	case !l.functions[role]:
+		if call.Status < 400 {
+			l.use(call, "s3:*")
+		}
+	case call.Code == "AccessDenied" && !guess(call):
+		t.Errorf("the function is denied %v on %s", call.Actions, call.Resource)
+	case call.Code != "AccessDenied" && !l.use(call):
+		t.Errorf("the function takes %v on %s, which no statement of its role names", call.Actions, call.Resource)
+	}
+}
+
+// guess reports whether a call reads the policies of a role beside the question
+// whether it exists: where it does not, or is not below the path, that is
+// denied, and nothing is lost.
+func guess(call aws.Call) bool {
+	return slices.Contains([]string{"iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"}, call.Op) &&
+		!strings.Contains(call.Resource, ":role/bitmovin/")
+}
+
+// use notes the grants that a call has used and reports whether each of its
+// actions is granted. A grant of one of the wider actions counts, too.
+func (l *ledger) use(call aws.Call, wider ...string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := true
+	for _, action := range call.Actions {
+		found := false
+		for g := range l.granted {
+			// KMS is asked in the course of an S3 call, for a key that the call does not name.
+			onKey := strings.HasPrefix(action, "kms:")
+			if (g.action == action || slices.Contains(wider, g.action)) && (onKey || covers(g.resource, call.Resource)) {
+				l.used[g], found = true, true
+			}
+		}
+		all = all && found
+	}
+	return all
+}
+
+// covers reports whether a policy's resource, in which only * is special,
+// covers an ARN.
+func covers(pattern, arn string) bool {
+	parts := strings.Split(pattern, "*")
+	rest, ok := strings.CutPrefix(arn, parts[0])
+	for _, part := range parts[1:] {
+		if !ok || part == "" {
+			continue
+		}
+		_, rest, ok = strings.Cut(rest, part)
+	}
+	return ok && (rest == "" || strings.HasSuffix(pattern, "*"))
+}
+
+// templateGrants returns the Sid and action of every statement in the template,
+// whatever its conditions.
+func templateGrants(t *testing.T) (list []grant) {
+	t.Helper()
+	text, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		t.Fatal(err)
+	}
+	walk(&root, func(n *yaml.Node) {
+		sid, actions := member(n, "Sid"), member(n, "Action")
+		if sid == nil {
+			return
+		}
+		walk(actions, func(action *yaml.Node) {
+			if strings.Contains(action.Value, ":") {
+				list = append(list, grant{sid: sid.Value, action: action.Value})
+			}
+		})
+	})
+	return list
+}
+
+// walk calls f for a node and all below it.
+func walk(n *yaml.Node, f func(*yaml.Node)) {
+	f(n)
+	for _, child := range n.Content {
+		walk(child, f)
+	}
+}
+
+// member returns the value of a key in a mapping, or nil.
+func member(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
