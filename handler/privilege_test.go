@@ -22,9 +22,9 @@ import (
 func TestPrivileges(t *testing.T) {
 	t.Parallel()
 	l := &ledger{granted: map[grant]bool{}, used: map[grant]bool{}, functions: map[string]bool{}}
-	t.Run("flows", func(t *testing.T) {
-		for name, flow := range flows() {
-			t.Run(name, func(t *testing.T) { l.record(t, flow) })
+	t.Run("lives", func(t *testing.T) {
+		for name, life := range lives() {
+			t.Run(name, func(t *testing.T) { l.record(t, life) })
 		}
 	})
 	deployed := map[grant]bool{}
@@ -36,7 +36,7 @@ func TestPrivileges(t *testing.T) {
 	}
 	for _, g := range templateGrants(t) {
 		if !deployed[g] {
-			t.Errorf("%s allows %s in a stack that no flow deploys", g.sid, g.action)
+			t.Errorf("%s allows %s in a stack that no life deploys", g.sid, g.action)
 		}
 	}
 }
@@ -50,7 +50,7 @@ func byLambda(action string) bool {
 // A grant is one action on one resource, of one statement.
 type grant struct{ sid, action, resource string }
 
-// A ledger holds what the template grants and what of it is used, over all flows.
+// A ledger holds what the template grants and what of it is used, over all lives.
 type ledger struct {
 	mu            sync.Mutex
 	granted, used map[grant]bool
@@ -58,9 +58,9 @@ type ledger struct {
 	functions map[string]bool
 }
 
-// record runs a flow on a desk of its own and, when all that it made is deleted,
+// record lives one on a desk of its own and, when all that it made is deleted,
 // looks at each call.
-func (l *ledger) record(t *testing.T, flow func(*desk)) {
+func (l *ledger) record(t *testing.T, life func(*desk)) {
 	t.Helper()
 	var d *desk
 	t.Cleanup(func() {
@@ -73,7 +73,7 @@ func (l *ledger) record(t *testing.T, flow func(*desk)) {
 			d.cloud.View(l.read)
 		}
 	}})
-	flow(d)
+	life(d)
 }
 
 // read notes what the template's policies grant at the moment.

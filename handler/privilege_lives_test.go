@@ -16,9 +16,9 @@ const (
 	administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
 )
 
-// flows are the lives of stacks in which the function does everything that it
+// lives are those of stacks in which the function does everything that it
 // can do, and in which nothing may be denied.
-func flows() map[string]func(*desk) {
+func lives() map[string]func(*desk) {
 	return map[string]func(*desk){
 		"restricted":             restrictedFlow,
 		"full":                   fullFlow,
