@@ -139,6 +139,8 @@ func (e *evaluation) apply(name string, argument any) any {
 		return split(list[0], list[1])
 	case name == "Fn::Select" && len(list) == 2:
 		return e.pick(list[0], list[1])
+	case name == "Fn::FindInMap" && len(list) == 3:
+		return e.find(fmt.Sprint(list[0]), fmt.Sprint(list[1]), fmt.Sprint(list[2]))
 	}
 	return e.fail(fmt.Errorf("%s, or its argument, is not known here", name))
 }
@@ -248,4 +250,12 @@ func (e *evaluation) pick(index, list any) any {
 		return ""
 	}
 	return e.fail(fmt.Errorf("Fn::Select cannot select nonexistent value at index %v", index))
+}
+
+func (e *evaluation) find(name, key, second string) any {
+	value, ok := e.template.Mappings[name][key][second]
+	if !ok {
+		return e.fail(fmt.Errorf("template error: Unable to get mapping for %s::%s::%s", name, key, second))
+	}
+	return value
 }

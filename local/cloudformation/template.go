@@ -20,10 +20,15 @@ type template struct {
 	Metadata    any                   `yaml:"Metadata"`
 	Parameters  map[string]parameter  `yaml:"Parameters"`
 	Rules       map[string]rule       `yaml:"Rules"`
+	Mappings    mappings              `yaml:"Mappings"`
 	Conditions  map[string]any        `yaml:"Conditions"`
 	Resources   map[string]definition `yaml:"Resources"`
 	Outputs     map[string]output     `yaml:"Outputs"`
 }
+
+// mappings hold values by the map's name and two keys:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/mappings-section-structure.html.
+type mappings map[string]map[string]map[string]any
 
 // A definition is a resource as the template has it.
 type definition struct {

@@ -15,6 +15,8 @@ Parameters:
   Word: {Type: String, Default: word}
   Empty: {Type: String, Default: ''}
   Count: {Type: Number, Default: 3}
+Mappings:
+  Regions: {eu-west-1: {Letter: a}, us-east-1: {Letter: b}}
 Conditions:
   Yes: !Not [!Equals [!Ref Word, '']]
   No: !Equals [!Ref Empty, full]
@@ -32,6 +34,7 @@ Outputs:
   Join: {Value: !Join ['-', [!Ref Word, !If [No, x, !Ref AWS::NoValue], 1, true]]}
   Select: {Value: !Select [1, [a, b]]}
   Split: {Value: !Select ['5', !Split [':', !GetAtt Log.Arn]]}
+  FindInMap: {Value: !FindInMap [Regions, !Ref AWS::Region, Letter]}
   If: {Value: !If [Both, !If [Either, yes, no], never]}
   Absent: {Condition: No, Value: x}
 `, nil)
@@ -39,7 +42,7 @@ Outputs:
 	want := map[string]string{
 		"Ref": "log", "GetAtt": arn, "LongGetAtt": arn, "SubVariables": "word 3", "Join": "word-1-true", "Select": "b",
 		"Sub":   "word log " + arn + " ${Literal} eu-west-1 111122223333 aws amazonaws.com app",
-		"Split": "log-group", "If": "yes",
+		"Split": "log-group", "If": "yes", "FindInMap": "a",
 	}
 	if diff := cmp.Diff(want, s.Outputs); diff != "" {
 		t.Errorf("outputs (-want +got):\n%s", diff)
@@ -96,6 +99,10 @@ func TestRefusals(t *testing.T) {
 		},
 		"a resource in a condition": {
 			template: log("LogGroupName: !If [C, a, b]") + "Conditions: {C: !Equals [!Ref Log, x]}", want: "unresolved resource",
+		},
+		"no such key": {
+			template: log("LogGroupName: !FindInMap [M, !Ref AWS::Region, Name]") + "Mappings: {M: {us-east-1: {Name: a}}}",
+			want:     "mapping for M::eu-west-1::Name",
 		},
 		"no such export":       {template: log("LogGroupName: !ImportValue nothing"), want: "no export named nothing found"},
 		"an unknown parameter": {template: log(""), parameters: map[string]string{"P": "x"}, want: "[P] do not exist"},
