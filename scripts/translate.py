@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Prints a SAM template as the plain CloudFormation that its transform makes.
 
-usage: translate.py TEMPLATE [CODE_URI]
+usage: translate.py TEMPLATE
 
-CODE_URI, s3://bucket/key, takes the place of the function's local CodeUri,
-which only `sam build` understands. Needs aws-sam-translator, which comes with
-cfn-lint, and neither network nor credentials.
+A CodeUri that is a path stays one, as `aws cloudformation package` takes it.
+Needs aws-sam-translator, which comes with cfn-lint, and neither network nor
+credentials.
 """
 
 import json
@@ -20,21 +20,27 @@ except ImportError:
     sys.exit("translate.py: aws-sam-translator is missing: pip install cfn-lint")
 
 
-def translate(path, code_uri):
+def translate(path):
     with open(path, encoding="utf-8") as file:
         template = yaml_parse(file)
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = code_uri
+    paths = {}
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        if isinstance(properties.get("CodeUri"), str):
+            # The translator takes only what is in S3.
+            paths[name] = properties["CodeUri"]
+            properties["CodeUri"] = "s3://bucket/key"
     # The translator asks boto3 for a region before it looks at the template.
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     # No managed policies: the function's role is written out in the template.
-    return Translator({}, Parser()).translate(template, {})
+    plain = Translator({}, Parser()).translate(template, {})
+    for name, code in paths.items():
+        plain["Resources"][name]["Properties"]["Code"] = code
+    return plain
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    code = sys.argv[2] if len(sys.argv) == 3 else "s3://bucket/key"
-    json.dump(translate(sys.argv[1], code), sys.stdout, indent=2)
+    json.dump(translate(sys.argv[1]), sys.stdout, indent=2)
     print()

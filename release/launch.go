@@ -1,0 +1,27 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// launchLinks returns a table with a row a region, in Markdown: the stack for one
+// bucket, and the provider under the name that the documentation imports it by.
+func (r release) launchLinks() string {
+	var b strings.Builder
+	b.WriteString("| region | one bucket | provider for other stacks |\n|---|---|---|\n")
+	for _, region := range r.regions {
+		fmt.Fprintf(&b, "| `%s` | [Launch stack](%s) | [Launch stack](%s) |\n", region,
+			r.quickCreate(region, name), r.quickCreate(region, "bitmovin-export"))
+	}
+	return b.String()
+}
+
+// quickCreate opens the console where the stack is created:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-create-stacks-quick-create-links.html.
+// No character of the template's address needs to be encoded.
+func (r release) quickCreate(region, stack string) string {
+	template := fmt.Sprintf("https://%s.s3.%s.amazonaws.com/%s", r.bucket(region), region, r.key(plainFile))
+	return fmt.Sprintf("https://%[1]s.console.aws.amazon.com/cloudformation/home?region=%[1]s#/stacks/create/review?templateURL=%s&stackName=%s",
+		region, template, stack)
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+)
+
+const (
+	version = "1.2.3"
+	prefix  = "acme-releases"
+	regions = "eu-west-1 us-east-1"
+	// maxZip is what the zip file may measure, in bytes.
+	maxZip = 5 << 20
+)
+
+// TestRelease does what a publisher does, with make, in copies of the project:
+// it packages twice, publishes to moto's S3, and deploys what was published.
+func TestRelease(t *testing.T) {
+	if os.Getenv("RELEASE_TEST") == "" {
+		t.Skip("make test-release runs this: it needs cfn-lint, the AWS CLI and moto_server")
+	}
+	p := newProject(t)
+	p.make("package")
+	t.Run("same bytes elsewhere", func(t *testing.T) {
+		again := newProject(t)
+		again.make("package")
+		if diff := cmp.Diff(p.files(), again.files()); diff != "" {
+			t.Errorf("files (-first +second):\n%s", diff)
+		}
+	})
+	t.Run("contents", p.testContents)
+	t.Run("lint", func(t *testing.T) { p.run(t, "cfn-lint", p.path(samFile), p.path(plainFile)) })
+	t.Run("deploy", p.testDeploy)
+	t.Run("publish", p.testPublish)
+}
+
+// A project is a copy of this one in a directory of its own.
+type project struct {
+	*testing.T
+	dir string
+}
+
+func newProject(t *testing.T) *project {
+	t.Helper()
+	p := &project{t, t.TempDir()}
+	for _, part := range []string{"Makefile", "go.mod", "go.sum", "template.yaml", "scripts", "handler", "release"} {
+		p.run(t, "cp", "-R", filepath.Join(projectRoot(t), part), p.dir)
+	}
+	return p
+}
+
+func projectRoot(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// run runs a command in the project and returns what it prints.
+func (p *project) run(t *testing.T, command string, args ...string) string {
+	t.Helper()
+	out, err := p.try(command, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (p *project) try(command string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command, args...)
+	cmd.Dir = p.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s %v: %w\n%s", command, args, err, out)
+	}
+	return string(out), nil
+}
+
+func makeArgs(target string) []string {
+	return []string{target, "VERSION=" + version, "BUCKET_PREFIX=" + prefix, "REGIONS=" + regions}
+}
+
+func (p *project) make(target string) {
+	p.Helper()
+	p.run(p.T, "make", makeArgs(target)...)
+}
+
+// path of a file of the version.
+func (p *project) path(file string) string { return filepath.Join(p.dir, "dist", version, file) }
+
+func (p *project) read(file string) string {
+	p.Helper()
+	content, err := os.ReadFile(p.path(file))
+	if err != nil {
+		p.Fatal(err)
+	}
+	return string(content)
+}
+
+// files returns the digests of the version's files by name.
+func (p *project) files() map[string]string {
+	p.Helper()
+	entries, err := os.ReadDir(p.path(""))
+	if err != nil {
+		p.Fatal(err)
+	}
+	digests := map[string]string{}
+	for _, e := range entries {
+		digests[e.Name()] = fmt.Sprintf("%x", sha256.Sum256([]byte(p.read(e.Name()))))
+	}
+	return digests
+}
+
+func (p *project) testContents(t *testing.T) {
+	archive := p.read(zipFile)
+	if len(archive) > maxZip {
+		t.Errorf("%s has %d bytes, more than %d", zipFile, len(archive), maxZip)
+	}
+	r, err := zip.NewReader(strings.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range r.File {
+		got = append(got, fmt.Sprint(f.Name, f.Mode(), f.Modified.UTC().Format(" 2006-01-02 15:04")))
+	}
+	if diff := cmp.Diff([]string{"bootstrap-rwxr-xr-x 1980-01-01 00:00"}, got); diff != "" {
+		t.Errorf("zip file (-want +got):\n%s", diff)
+	}
+	cmd := exec.Command("sha256sum", "--check", "--strict", sumsFile)
+	cmd.Dir = p.path("")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	p.checkSBOM(t)
+}
+
+// checkSBOM sees that the SBOM says of the function what Go says of it.
+func (p *project) checkSBOM(t *testing.T) {
+	t.Helper()
+	info, err := buildinfo.ReadFile(filepath.Join(p.dir, built))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"pkg:golang/stdlib@" + strings.TrimPrefix(info.GoVersion, "go")}
+	for _, m := range info.Deps {
+		want = append(want, "pkg:golang/"+m.Path+"@"+m.Version)
+	}
+	var b bom
+	if err := json.Unmarshal([]byte(p.read(sbomFile)), &b); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range b.Components {
+		got = append(got, c.PURL)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("SBOM (-want +got):\n%s", diff)
+	}
+}
+
+// testDeploy deploys the plain template on the desk: in a region that has it,
+// and in one that has not.
+func (p *project) testDeploy(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "bootstrap")
+	p.run(t, "go", "build", "-o", binary, "./handler")
+	deploy := func(region string) (*cloudformation.Stack, error) {
+		cloud := aws.Start(aws.Options{})
+		defer cloud.Close()
+		cloud.Edit(func(s *aws.State) {
+			s.Buckets["exports"] = &aws.Bucket{Name: "exports", Account: "123456789012", Region: region, Ownership: "BucketOwnerEnforced"}
+		})
+		engine := cloudformation.New(cloudformation.Options{Cloud: cloud, Account: "123456789012", Region: region, Binary: binary})
+		defer engine.Close()
+		return engine.Deploy(t.Context(), "launched", []byte(p.read(plainFile)), map[string]string{"BucketName": "exports"})
+	}
+	s, err := deploy("us-east-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Outputs["AccessVerified"]; got != "true" {
+		t.Errorf("AccessVerified = %s, want true", got)
+	}
+	if _, err := deploy("ap-south-1"); err == nil || !strings.Contains(err.Error(), "Code::ap-south-1::Bucket") {
+		t.Errorf("error %v, want one that says the region has no code", err)
+	}
+}
+
+// testPublish publishes: without buckets, with them, again, and something else.
+func (p *project) testPublish(t *testing.T) {
+	startMoto(t)
+	if _, err := p.try("make", makeArgs("publish")...); err == nil || !strings.Contains(err.Error(), "NoSuchBucket") {
+		t.Errorf("publish without buckets: %v, want NoSuchBucket", err)
+	}
+	p.run(t, "aws", "s3api", "create-bucket", "--region", "us-east-1", "--bucket", prefix+"-us-east-1")
+	p.run(t, "aws", "s3api", "create-bucket", "--region", "eu-west-1", "--bucket", prefix+"-eu-west-1",
+		"--create-bucket-configuration", "LocationConstraint=eu-west-1")
+	p.run(t, "make", makeArgs("publish")...)
+	if diff := cmp.Diff(launchRows, p.read(launchFile)); diff != "" {
+		t.Errorf("launch links (-want +got):\n%s", diff)
+	}
+	if got, want := object(t, "us-east-1", plainFile), p.read(plainFile); got != want {
+		t.Errorf("published %s:\n%s", plainFile, got)
+	}
+	p.run(t, "make", makeArgs("publish")...) // the same is no change
+
+	p.run(t, "sh", "-c", "echo '# another' >> template.yaml")
+	before := object(t, "eu-west-1", samFile)
+	if _, err := p.try("make", makeArgs("publish")...); err == nil || !strings.Contains(err.Error(), errPublished.Error()) {
+		t.Errorf("publish something else: %v, want %v", err, errPublished)
+	}
+	if after := object(t, "eu-west-1", samFile); after != before {
+		t.Errorf("what was published is another now: %s", after)
+	}
+}
+
+const launchRows = `| region | one bucket | provider for other stacks |
+|---|---|---|
+| ` + "`eu-west-1`" + ` | [Launch stack](https://eu-west-1.console.aws.amazon.com/cloudformation/home?region=eu-west-1#/stacks/create/review?templateURL=https://acme-releases-eu-west-1.s3.eu-west-1.amazonaws.com/bitmovin-export-access/1.2.3/template.json&stackName=bitmovin-export-access) | [Launch stack](https://eu-west-1.console.aws.amazon.com/cloudformation/home?region=eu-west-1#/stacks/create/review?templateURL=https://acme-releases-eu-west-1.s3.eu-west-1.amazonaws.com/bitmovin-export-access/1.2.3/template.json&stackName=bitmovin-export) |
+| ` + "`us-east-1`" + ` | [Launch stack](https://us-east-1.console.aws.amazon.com/cloudformation/home?region=us-east-1#/stacks/create/review?templateURL=https://acme-releases-us-east-1.s3.us-east-1.amazonaws.com/bitmovin-export-access/1.2.3/template.json&stackName=bitmovin-export-access) | [Launch stack](https://us-east-1.console.aws.amazon.com/cloudformation/home?region=us-east-1#/stacks/create/review?templateURL=https://acme-releases-us-east-1.s3.us-east-1.amazonaws.com/bitmovin-export-access/1.2.3/template.json&stackName=bitmovin-export) |
+`
+
+// startMoto starts an S3 and points the AWS CLI at it.
+func startMoto(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	host, port, _ := net.SplitHostPort(address)
+	l.Close() //nolint:errcheck // it only found a free port
+	moto := exec.Command("moto_server", "--host", host, "--port", port)
+	if err := moto.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		moto.Process.Kill() //nolint:errcheck // it may have ended
+		moto.Wait()         //nolint:errcheck // it was killed
+	})
+	t.Setenv("AWS_ENDPOINT_URL", "http://"+address)
+	t.Setenv("AWS_ACCESS_KEY_ID", "publisher")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_REGION", "us-east-1")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		r, err := http.Get("http://" + address + "/moto-api/")
+		if err == nil {
+			r.Body.Close() //nolint:errcheck // nothing of it is used
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// object returns what moto has of a file, asked without credentials.
+func object(t *testing.T, region, file string) string {
+	t.Helper()
+	there := filepath.Join(t.TempDir(), file)
+	r := release{version: version, prefix: prefix}
+	out, err := exec.Command("aws", "s3", "cp", "--region", region, "s3://"+r.bucket(region)+"/"+r.key(file), there).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	content, err := os.ReadFile(there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
