@@ -91,8 +91,11 @@ func TestResourceStatus(t *testing.T) {
 		}
 	}
 	for status, want := range tests {
-		if got := (stackState{stack: "CREATE_IN_PROGRESS", resource: string(status)}).cancelled(); got != want {
-			t.Errorf("%s: got %t, want %t", status, got, want)
-		}
+		t.Run(string(status), func(t *testing.T) {
+			t.Parallel()
+			if got := (stackState{stack: "CREATE_IN_PROGRESS", resource: string(status)}).cancelled(); got != want {
+				t.Errorf("cancelled: got %t, want %t", got, want)
+			}
+		})
 	}
 }
