@@ -199,8 +199,13 @@ func (u *run) settle(ctx context.Context, o *output) (*output, error) {
 	if err := u.stop(ctx, state); err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(all, func(other *output) bool { return other.ID == o.ID }) {
-		all = append(all, o) // a list that lags does not make it the oldest
+	// What the answer to the POST told, the list may leave out. A list that lags
+	// does not make it the oldest.
+	at := slices.IndexFunc(all, func(other *output) bool { return other.ID == o.ID })
+	if at < 0 {
+		all = append(all, o)
+	} else {
+		all[at] = o
 	}
 	for _, other := range all[1:] {
 		if err := u.api.delete(ctx, other.ID); err != nil {
