@@ -46,6 +46,10 @@ func TestGolden(t *testing.T) {
 		{"bucket-grant-china.json", BucketGrant(in("aws-cn"), "123456789012", "arn:aws-cn:iam::123456789012:role/exports")},
 		{"key-grant.json", KeyGrant("aws", "123456789012", roleARN)},
 		{"allow.json", Allow([]string{PutObject}, under("exports/").Objects())},
+		{"needs.json", under("exports/").Needs()},
+		{"needs-key.json", Key{ARN: aliasARN, Region: "eu-west-1"}.Needs()},
+		{"needs-any-key.json", Key{}.Needs()},
+		{"endpoint-grant.json", EndpointGrant(under("exports/").Needs(), roleARN)},
 		{"exempt.json", json.RawMessage(Exempt(roleARN))},
 	}
 	for _, test := range tests {

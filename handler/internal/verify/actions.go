@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,40 +19,36 @@ import (
 // markerText is the marker's content, for whoever comes upon it.
 const markerText = "Written and deleted by the Bitmovin export access check. It is safe to delete.\n"
 
-// A checkedAction is a call's action and the resource that it is authorized on.
-type checkedAction struct{ name, resource string }
-
 // TryBucket makes, as the role, the calls that need no object: it resolves the
 // region, lists, and writes the marker.
 func (p *Probe) TryBucket(ctx context.Context) {
 	bucket := p.target.Bucket
 	parallel.Do(ctx, func(ctx context.Context) {
-		p.try(ctx, checkedAction{checkLocation, bucket.ARN()}, func(ctx context.Context) error {
+		p.try(ctx, checkLocation, func(ctx context.Context) error {
 			_, err := p.role.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: &bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 			return err
 		})
 	}, func(ctx context.Context) {
-		p.try(ctx, checkedAction{checkList, bucket.ARN()}, func(ctx context.Context) error {
+		p.try(ctx, checkList, func(ctx context.Context) error {
 			_, err := p.role.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket.Name, ExpectedBucketOwner: &p.target.Owner, MaxKeys: aws.Int32(1)})
 			return err
 		})
 	}, func(ctx context.Context) {
-		p.try(ctx, checkedAction{checkPut, bucket.Objects()}, func(ctx context.Context) error { return p.write(ctx, "") })
+		p.try(ctx, checkPut, func(ctx context.Context) error { return p.write(ctx, "") })
 	})
 }
 
 // TryObject makes the calls that need the marker: it sets an ACL, and makes
-// sure that the role can neither read nor delete.
+// sure that the role can neither read nor delete. It also writes in parts, which
+// a KMS key allows by a permission of its own.
 func (p *Probe) TryObject(ctx context.Context) {
 	if p.Report.check(checkPut).Verdict != Pass {
+		p.Report.Set(checkPutACL, NotTested, "needs an object, and none could be written", "")
 		return
 	}
-	if p.Report.check(CheckEncryption).Verdict == NotTested {
-		p.Report.Set(CheckEncryption, Pass, "lets the role write", "")
-	}
 	parallel.Do(ctx, func(ctx context.Context) {
-		p.try(ctx, checkedAction{checkPutACL, p.target.Bucket.Objects()}, p.setACL)
-	}, p.tryRead, p.tryDelete)
+		p.try(ctx, checkPutACL, p.setACL)
+	}, p.tryParts, p.tryRead, p.tryDelete)
 }
 
 // writesObject reports whether the probe writes the marker. Where it must not,
@@ -66,9 +61,7 @@ func (p *Probe) writesObject() bool { return p.target.Writes && !p.bucket.Undele
 // is given.
 func (p *Probe) write(ctx context.Context, acl types.ObjectCannedACL) error {
 	if !p.writesObject() {
-		_, err := p.role.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-			Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.marker()), ACL: acl,
-		})
+		_, err := p.begin(ctx, acl)
 		return err
 	}
 	_, err := p.role.PutObject(ctx, &s3.PutObjectInput{
@@ -96,6 +89,31 @@ func (p *Probe) setACL(ctx context.Context) error {
 		return p.write(ctx, acl)
 	}
 	return err
+}
+
+// tryParts uploads one part as the role, where a customer's key encrypts it: the
+// beginning of an upload and each part of it need different permissions.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+func (p *Probe) tryParts(ctx context.Context) {
+	if p.bucket.Key.ARN == "" {
+		if p.Report.check(CheckEncryption).Verdict == NotTested {
+			p.Report.Set(CheckEncryption, Pass, "lets the role write", "")
+		}
+		return
+	}
+	var upload *string
+	p.try(ctx, CheckEncryption, func(ctx context.Context) (err error) {
+		if upload == nil {
+			if upload, err = p.begin(ctx, ""); err != nil {
+				return err
+			}
+		}
+		_, err = p.role.UploadPart(ctx, &s3.UploadPartInput{
+			Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.marker()), UploadId: upload,
+			PartNumber: aws.Int32(1), Body: strings.NewReader(markerText),
+		})
+		return err
+	})
 }
 
 // tryRead makes sure that the role cannot read the marker.
@@ -135,26 +153,37 @@ func (p *Probe) tryDelete(ctx context.Context) {
 
 // try makes a call that must be allowed. A denial is repeated until the wait
 // ends, one by an explicit deny only until the policies have settled.
-func (p *Probe) try(ctx context.Context, a checkedAction, call func(context.Context) error) {
+func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
 	began := time.Now()
 	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
 		d, denied := asDenial(err)
 		return denied && (!d.explicit || time.Since(began) < Settling), err
 	})
-	var status interface{ HTTPStatusCode() int }
 	d, denied := asDenial(err)
-	switch {
+	switch fix := cureOf(err); {
 	case err == nil:
-		p.Report.Set(a.name, Pass, "works", "")
+		p.Report.Set(check, Pass, "works", "")
 	case denied:
-		p.Report.Set(a.name, Fail, d.String(), p.cure(a, d))
-		p.reportKey(d)
-	case errors.As(err, &status) && status.HTTPStatusCode() < http.StatusInternalServerError:
-		p.Report.Set(a.name, Fail, "is refused: "+short(err), cureOf(err))
-		p.reportKeyState(err)
+		p.fail(check, d.ofKey(), d.String(), p.cure(d), err)
+	case httpStatus(err) != 0 && httpStatus(err) < http.StatusInternalServerError:
+		p.fail(check, fix != "", "refused: "+short(err), fix, err)
 	default:
-		p.Report.Set(a.name, NotTested, "got no answer: "+short(err), "")
+		p.Report.Set(check, NotTested, "got no answer: "+short(err), "")
+		p.Report.answer(check, err)
+	}
+}
+
+// fail records a failure, and where the bucket's key is at its root that of the
+// encryption with it.
+func (p *Probe) fail(check string, ofKey bool, detail, fix string, err error) {
+	checks := []string{check}
+	if ofKey {
+		checks = append(checks, CheckEncryption)
+	}
+	for _, name := range checks {
+		p.Report.Set(name, Fail, detail, fix)
+		p.Report.answer(name, err)
 	}
 }
 
@@ -180,12 +209,6 @@ func (p *Probe) tryNot(ctx context.Context, check, action string, call func(cont
 		p.Report.Set(check, Pass, action+" is denied", "")
 	default:
 		p.Report.Set(check, NotTested, "got no clear answer: "+short(err), "")
-	}
-}
-
-// reportKey records a denial of the bucket's KMS key.
-func (p *Probe) reportKey(d denial) {
-	if d.ofKey() {
-		p.Report.Set(CheckEncryption, Fail, d.String(), p.cure(checkedAction{d.action, p.bucket.Key.ARN}, d))
+		p.Report.answer(check, err)
 	}
 }

@@ -61,9 +61,9 @@ func TestTry(t *testing.T) {
 		{name: "denied in a rollback", before: denied, delay: ever, verdict: Fail, detail: "nothing allows it"},
 		{name: "the key denied", wait: Settling, before: keyless, delay: ever, verdict: Fail, detail: "for want of kms:GenerateDataKey", key: Fail,
 			min: Settling - 2*time.Second, max: Settling},
-		{name: "the key disabled", wait: Propagation, after: disabled, verdict: Fail, detail: "is refused: KMS.DisabledException", key: Fail},
-		{name: "refused", wait: Propagation, after: refused, verdict: Fail, detail: "is refused: InvalidRequest: no"},
-		{name: "no such bucket", wait: Propagation, after: answer(404, "NoSuchBucket", "gone"), verdict: Fail, detail: "is refused: NoSuchBucket"},
+		{name: "the key disabled", wait: Propagation, after: disabled, verdict: Fail, detail: "refused: KMS.DisabledException", key: Fail},
+		{name: "refused", wait: Propagation, after: refused, verdict: Fail, detail: "refused: InvalidRequest: no"},
+		{name: "no such bucket", wait: Propagation, after: answer(404, "NoSuchBucket", "gone"), verdict: Fail, detail: "refused: NoSuchBucket"},
 		{name: "not answered", wait: Propagation, after: broken, verdict: NotTested, detail: "got no answer: SlowDown"},
 		{name: "no time", wait: Propagation, after: context.DeadlineExceeded, verdict: NotTested, detail: "got no answer"},
 	}
@@ -74,11 +74,14 @@ func TestTry(t *testing.T) {
 				p := testProbe()
 				p.Wait(t.Context(), test.wait)
 				start := time.Now()
-				p.try(t.Context(), putAction(p), between(test.before, test.delay, test.after))
+				p.try(t.Context(), checkPut, between(test.before, test.delay, test.after))
 				took := time.Since(start)
 				got := p.Report.check(checkPut)
 				if got.Verdict != test.verdict || !strings.Contains(got.Detail, test.detail) {
 					t.Errorf("got %+v, want %s %s", got, test.verdict, test.detail)
+				}
+				if (got.Answer == "") != (got.Verdict == Pass) {
+					t.Errorf("the log gets the answer %q", got.Answer)
 				}
 				if took < test.min || took > test.max {
 					t.Errorf("took %v, want %v to %v", took, test.min, test.max)

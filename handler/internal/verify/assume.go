@@ -61,14 +61,14 @@ func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error
 // reportAssume records why the role could not be assumed.
 func (p *Probe) reportAssume(err error, waited time.Duration) {
 	d, denied := asDenial(err)
-	if !denied {
-		p.Report.Set(CheckAssumeRole, Fail, "could not be tried: "+short(err), "")
-		return
+	detail, fix := "could not be tried: "+short(err), ""
+	switch {
+	case denied && d.layer == layerUnknown && !d.explicit:
+		detail = fmt.Sprintf("still denied after %d s: the role has not propagated, or a policy denies it to the function", int(waited.Seconds()))
+		fix = p.cureAssume(d)
+	case denied:
+		detail, fix = d.String(), p.cureAssume(d)
 	}
-	detail := d.String()
-	if !d.explicit {
-		detail = fmt.Sprintf("is still denied after %d s: the role has not propagated, or a policy on the function denies sts:AssumeRole: %s",
-			int(waited.Seconds()), d.message)
-	}
-	p.Report.Set(CheckAssumeRole, Fail, detail, p.cure(checkedAction{CheckAssumeRole, p.target.RoleARN}, d))
+	p.Report.Set(CheckAssumeRole, Fail, detail, fix)
+	p.Report.answer(CheckAssumeRole, err)
 }

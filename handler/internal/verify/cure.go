@@ -1,57 +1,134 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws/smithy-go"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 )
 
-// cure returns what mends a denial: where to go, and the statement or condition
-// to paste there. The role is named by a condition and not as the principal,
-// for it is gone again when the author pastes: a policy that names a role which
-// does not exist is refused.
-func (p *Probe) cure(a checkedAction, d denial) string {
-	t := p.target
-	if d.ofKey() {
-		a = checkedAction{d.action, p.bucket.Key.ARN}
+// A subject is who was denied a call, with what it lacks and where.
+type subject struct {
+	// name for the author, and the pattern of ARNs that a condition names it by.
+	name, arn string
+	// boundary is how the author knows its permissions boundary.
+	boundary string
+	// lacks is the statement that allows all that it needs of the kind that was denied.
+	lacks policy.Statement
+	// resource names the policy of what it was denied on, and grant is the
+	// statement for it.
+	resource string
+	grant    policy.Statement
+}
+
+// cure returns what mends a denial of the role's calls: where to go, and the
+// statement or condition to paste there. It gives all permissions of a kind at
+// once, so that one paste mends several checks. The role is named by a
+// condition and not as the principal, for it is gone again when the author
+// pastes: a policy that names a role which does not exist is refused.
+func (p *Probe) cure(d denial) string {
+	t, key := p.target, p.bucket.Key
+	s := subject{
+		name: "the role", arn: t.RolePattern, boundary: "of the role",
+		lacks: t.Bucket.Needs(), resource: "the bucket policy of " + t.Bucket.Name, grant: policy.BucketGrant(t.Bucket, t.Account, t.RolePattern),
 	}
-	exempt := policy.Exempt(t.RoleARN)
+	if t.Boundary != "" {
+		s.boundary = t.Boundary
+	}
+	if d.ofKey() {
+		if key.ARN == "" {
+			key = policy.Key{ARN: d.resource, Region: p.region}
+		}
+		s.lacks, s.resource = key.Needs(), "the policy of the KMS key "+cmp.Or(d.resource, key.ARN, "of the bucket")
+		s.grant = policy.KeyGrant(t.Bucket.Partition, t.Account, t.RolePattern)
+		if d.layer == layerUnknown {
+			// Of another account's key KMS tells no more than that one of these is so.
+			s.resource += ", which must exist in " + p.region
+		}
+	}
 	switch {
-	case d.ofKey() && d.layer == layerIdentity && p.bucket.Key.ARN == "":
-		return "set KmsKeyArn to the key that encrypts the bucket by default"
-	case d.ofKey() && !d.explicit && d.layer != layerBoundary && d.layer != layerSCP && d.layer != layerEndpoint:
-		return "add to the key's policy: " + policy.KeyGrant(t.Bucket.Partition, t.Account, t.RoleARN).String()
-	case d.explicit && d.layer != layerUnknown:
-		return fmt.Sprintf("exempt the role from the Deny in %s, in its Condition: %s", p.holder(a, d.layer), exempt)
-	case d.layer == layerBoundary:
-		return fmt.Sprintf("add to the permissions boundary %s: %s", t.Boundary, policy.Allow([]string{a.name}, a.resource))
-	case d.layer == layerSCP, d.layer == layerRCP, d.layer == layerEndpoint:
-		return fmt.Sprintf("let %s allow: %s", p.holder(a, d.layer), policy.Allow([]string{a.name}, a.resource))
-	case a.name == CheckAssumeRole:
-		return "give " + t.RoleARN + " more time with another try; if it stays denied, look for a Deny of sts:AssumeRole on the function's role"
-	case d.layer == layerIdentity && t.Owner == t.Account:
-		return "the role's own policy was changed or has not propagated: change VerificationTrigger to write and check it again"
+	case d.layer == layerIdentity && d.explicit:
+		return "somebody put another policy on the role while it was checked: find what did, then try again, which removes that policy"
+	case d.layer == layerIdentity && d.ofKey() && (d.resource != key.ARN || t.Key == "" && p.bucket.Key.ARN == ""):
+		return "set KmsKeyArn to " + cmp.Or(d.resource, "the ARN of the KMS key that encrypts the bucket by default")
+	case d.layer == layerIdentity:
+		return "the role's own policy was changed while it was checked, or takes longer to be in force: try again (a stack that exists: with another VerificationTrigger)"
+	case d.layer == layerUnknown && !d.explicit && !d.ofKey() && p.Report.check(CheckBucket).Verdict == NotTested:
+		return fmt.Sprintf("set BucketOwner to the account that owns the bucket; if that is not %s, its owner adds to %s: %s", t.Account, s.resource, s.grant)
+	}
+	return s.cure(d)
+}
+
+// cureAssume returns what mends a denial of sts:AssumeRole, which is the
+// function's call.
+func (p *Probe) cureAssume(d denial) string {
+	t := p.target
+	s := subject{
+		name: "the function's role", arn: t.Verifier, boundary: "of the function's role",
+		lacks: policy.Allow([]string{CheckAssumeRole}, t.RolePattern), resource: "the role's trust policy",
+	}
+	switch {
+	case !d.explicit && d.layer == layerIdentity:
+		return fmt.Sprintf("add to the policies of the function's role %s: %s", t.Verifier, s.lacks)
+	case !d.explicit && (d.layer == layerUnknown || d.layer == layerTrust || d.layer == layerResource):
+		return "try again, for IAM may need longer than usual; if it stays denied, look for what denies sts:AssumeRole to " + t.Verifier
+	case d.explicit && d.layer == layerIdentity:
+		s.resource, d.layer = "the policies of "+t.Verifier, layerResource
+	}
+	return s.cure(d)
+}
+
+// cureRemoval returns what lets the function take the marker away.
+func (p *Probe) cureRemoval(d denial) string {
+	t := p.target
+	s := subject{name: "the function's role", arn: t.Verifier, boundary: "of the function's role", resource: "the bucket policy of " + t.Bucket.Name}
+	s.lacks = policy.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
+		t.Bucket.ARN()+"/"+t.Bucket.Prefix+markerFolder+"*")
+	s.grant = policy.Grant(s.lacks, t.Bucket.Partition, t.Account, t.Verifier)
+	return s.cure(d)
+}
+
+// cure returns what mends a denial by a policy of somebody else's.
+func (s subject) cure(d denial) string {
+	if d.explicit {
+		return fmt.Sprintf("spare %s from the Deny in %s, by this in its Condition: %s", s.name, s.holder(d.layer), policy.Exempt(s.arn))
+	}
+	switch d.layer {
+	case layerBoundary, layerSession:
+		return fmt.Sprintf("add to %s: %s", s.holder(d.layer), s.lacks)
+	case layerSCP:
+		// Where an SCP's Allow may not name resources, it must name all.
+		// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_syntax.html
+		return fmt.Sprintf("add to %s, at each level that the account is below: %s", s.holder(d.layer), policy.Allow(s.lacks.Action, "*"))
+	case layerRCP:
+		return "attach RCPFullAWSAccess again to what the account that owns the resource is below"
+	case layerEndpoint:
+		return fmt.Sprintf("add to %s: %s", s.holder(d.layer), policy.EndpointGrant(s.lacks, s.arn))
 	default:
-		return "add to the bucket policy: " + policy.BucketGrant(t.Bucket, t.Account, t.RoleARN).String()
+		return fmt.Sprintf("add to %s: %s", s.resource, s.grant)
 	}
 }
 
 // holder names the policy of a layer, as its owner knows it.
-func (p *Probe) holder(a checkedAction, l Layer) string {
+func (s subject) holder(l Layer) string {
 	switch l {
-	case layerResource:
-		if strings.HasPrefix(a.name, "kms:") {
-			return "the key policy of " + a.resource
-		}
-		return "the bucket policy of " + p.target.Bucket.Name
+	case layerResource, layerTrust:
+		return s.resource
 	case layerBoundary:
-		return "the permissions boundary " + p.target.Boundary
+		return "the permissions boundary " + s.boundary
+	case layerSession:
+		return "the session policy (the check gives its session none)"
+	case layerSCP:
+		return "the organization's service control policy (SCP)"
+	case layerRCP:
+		return "the organization's resource control policy (RCP)"
+	case layerEndpoint:
+		return "the policy of the VPC endpoint that the function's calls pass (Bitmovin's do not)"
 	default:
-		return "the " + string(l)
+		return "the policy that has it"
 	}
 }
 
@@ -72,11 +149,4 @@ func cureOf(err error) string {
 		return ""
 	}
 	return keyStates()[api.ErrorCode()]
-}
-
-// reportKeyState records a refusal that is the state of the bucket's KMS key.
-func (p *Probe) reportKeyState(err error) {
-	if fix := cureOf(err); fix != "" {
-		p.Report.Set(CheckEncryption, Fail, "fails: "+short(err), fix)
-	}
 }

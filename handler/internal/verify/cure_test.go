@@ -23,21 +23,25 @@ const (
 	testRole = "arn:aws:iam::123456789012:role/bitmovin/exports"
 	testKey  = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	kmsWrite = "kms:GenerateDataKey"
+	// testVerifier is the function's role.
+	testVerifier = "arn:aws:iam::123456789012:role/provider-FunctionRole-1ABCDEF"
 )
 
 // testProbe returns a probe whose target a test may change before it is used.
 func testProbe(change ...func(*Target)) *Probe {
 	t := Target{
-		Bucket:     policy.Bucket{Partition: "aws", Name: "my-analytics-exports", Prefix: "exports/"},
-		Owner:      "123456789012",
-		Account:    "123456789012",
-		RoleName:   "exports",
-		RoleARN:    testRole,
-		ExternalID: "external",
-		Boundary:   "arn:aws:iam::123456789012:policy/boundary",
-		Writes:     true,
-		Restricted: true,
-		Request:    "request",
+		Bucket:      policy.Bucket{Partition: "aws", Name: "my-analytics-exports", Prefix: "exports/"},
+		Owner:       "123456789012",
+		Account:     "123456789012",
+		RoleName:    "exports",
+		RoleARN:     testRole,
+		RolePattern: testRole,
+		Verifier:    testVerifier,
+		ExternalID:  "external",
+		Boundary:    "arn:aws:iam::123456789012:policy/boundary",
+		Writes:      true,
+		Restricted:  true,
+		Request:     "request",
 	}
 	for _, c := range change {
 		c(&t)
@@ -49,53 +53,67 @@ func testProbe(change ...func(*Target)) *Probe {
 
 func anotherAccounts(t *Target) { t.Owner = "999999999999" }
 
-// putAction is what the probe's write is authorized on.
-func putAction(p *Probe) checkedAction { return checkedAction{checkPut, p.target.Bucket.Objects()} }
-
 func TestCure(t *testing.T) {
 	t.Parallel()
 	same, cross := testProbe(), testProbe(anotherAccounts)
-	noKey := testProbe()
+	same.Report.Set(CheckBucket, Pass, "", "")
+	cross.Report.Set(CheckBucket, Pass, "", "")
+	hidden := testProbe(anotherAccounts)
+	noKey, named := testProbe(), testProbe(func(t *Target) { t.Key = testKey })
 	noKey.bucket.Key = policy.Key{}
-	put := putAction(same)
-	list := checkedAction{checkList, same.target.Bucket.ARN()}
-	assume := checkedAction{CheckAssumeRole, testRole}
 	s3 := func(l Layer) denial { return denial{action: checkPut, layer: l} }
-	kms := func(l Layer) denial { return denial{action: kmsWrite, layer: l} }
+	kms := func(l Layer) denial { return denial{action: kmsWrite, resource: testKey, layer: l} }
+	of := func(d denial, resource string) denial { d.resource = resource; return d }
+	assume := func(l Layer) denial { return denial{action: CheckAssumeRole, layer: l} }
 	explicit := func(d denial) denial { d.explicit = true; return d }
+	const otherKey = "arn:aws:kms:eu-west-1:123456789012:key/other"
 	tests := []struct {
-		name   string
-		probe  *Probe
-		action checkedAction
-		denial denial
+		name string
+		cure string
 	}{
-		{"identity", same, put, s3(layerIdentity)},
-		{"identity, explicit", same, put, explicit(s3(layerIdentity))},
-		{"bucket policy", same, put, s3(layerResource)},
-		{"bucket policy, explicit", same, put, explicit(s3(layerResource))},
-		{"boundary", same, put, s3(layerBoundary)},
-		{"boundary, of a list", same, list, denial{action: checkList, layer: layerBoundary}},
-		{"boundary, explicit", same, put, explicit(s3(layerBoundary))},
-		{"session, explicit", same, put, explicit(s3(layerSession))},
-		{"SCP", same, put, s3(layerSCP)},
-		{"SCP, explicit", same, put, explicit(s3(layerSCP))},
-		{"RCP, explicit", same, put, explicit(s3(layerRCP))},
-		{"endpoint, explicit", same, put, explicit(s3(layerEndpoint))},
-		{"not named", same, put, denial{message: "Access Denied"}},
-		{"not named, another account's bucket", cross, put, denial{message: "Access Denied"}},
-		{"key policy", same, put, kms(layerResource)},
-		{"key policy, explicit", same, put, explicit(kms(layerResource))},
-		{"key policy or another", same, put, kms(layerUnknown)},
-		{"key, identity, key not known", noKey, put, kms(layerIdentity)},
-		{"key, boundary", same, put, kms(layerBoundary)},
-		{"key, SCP", same, put, kms(layerSCP)},
-		{"key, SCP, explicit", same, put, explicit(kms(layerSCP))},
-		{"assume, not named", same, assume, denial{action: CheckAssumeRole}},
-		{"assume, trust", same, assume, denial{action: CheckAssumeRole, layer: layerTrust}},
+		{"identity", same.cure(s3(layerIdentity))},
+		{"identity, explicit", same.cure(explicit(s3(layerIdentity)))},
+		{"bucket policy", same.cure(s3(layerResource))},
+		{"bucket policy, explicit", same.cure(explicit(s3(layerResource)))},
+		{"boundary", same.cure(s3(layerBoundary))},
+		{"boundary, explicit", same.cure(explicit(s3(layerBoundary)))},
+		{"session", same.cure(s3(layerSession))},
+		{"session, explicit", same.cure(explicit(s3(layerSession)))},
+		{"SCP", same.cure(s3(layerSCP))},
+		{"SCP, explicit", same.cure(explicit(s3(layerSCP)))},
+		{"RCP", same.cure(s3(layerRCP))},
+		{"RCP, explicit", same.cure(explicit(s3(layerRCP)))},
+		{"endpoint", same.cure(s3(layerEndpoint))},
+		{"endpoint, explicit", same.cure(explicit(s3(layerEndpoint)))},
+		{"not named", same.cure(denial{message: "Access Denied"})},
+		{"not named, explicit", same.cure(explicit(s3(layerUnknown)))},
+		{"not named, another account's bucket", cross.cure(denial{message: "Access Denied"})},
+		{"not named, a bucket that cannot be read", hidden.cure(denial{message: "Access Denied"})},
+		{"key policy", same.cure(kms(layerResource))},
+		{"key policy, explicit", same.cure(explicit(kms(layerResource)))},
+		{"key policy or another", same.cure(of(kms(layerUnknown), ""))},
+		{"key, identity", same.cure(kms(layerIdentity))},
+		{"key, identity, not known", noKey.cure(kms(layerIdentity))},
+		{"key, identity, not known and not told", noKey.cure(of(kms(layerIdentity), ""))},
+		{"key, identity, another named", named.cure(of(kms(layerIdentity), otherKey))},
+		{"key, boundary", same.cure(kms(layerBoundary))},
+		{"key, SCP", same.cure(kms(layerSCP))},
+		{"key, SCP, explicit", same.cure(explicit(kms(layerSCP)))},
+		{"assume, not named", same.cureAssume(assume(layerUnknown))},
+		{"assume, trust", same.cureAssume(assume(layerTrust))},
+		{"assume, identity", same.cureAssume(assume(layerIdentity))},
+		{"assume, identity, explicit", same.cureAssume(explicit(assume(layerIdentity)))},
+		{"assume, boundary", same.cureAssume(assume(layerBoundary))},
+		{"assume, boundary, explicit", same.cureAssume(explicit(assume(layerBoundary)))},
+		{"assume, SCP", same.cureAssume(assume(layerSCP))},
+		{"assume, SCP, explicit", same.cureAssume(explicit(assume(layerSCP)))},
+		{"assume, endpoint", same.cureAssume(assume(layerEndpoint))},
+		{"removal, bucket policy", same.cureRemoval(s3(layerResource))},
+		{"removal, bucket policy, explicit", same.cureRemoval(explicit(s3(layerResource)))},
 	}
 	var got strings.Builder
 	for _, test := range tests {
-		fmt.Fprintf(&got, "%s\n\t%s\n", test.name, test.probe.cure(test.action, test.denial))
+		fmt.Fprintf(&got, "%s\n\t%s\n", test.name, test.cure)
 	}
 	path := filepath.Join("testdata", "cures.txt")
 	if *update {
@@ -126,7 +144,7 @@ func TestCureCanBePasted(t *testing.T) {
 				for _, explicit := range []bool{false, true} {
 					t.Run(fmt.Sprintf("%s/%s/%s/explicit=%t", name, denied, layer, explicit), func(t *testing.T) {
 						t.Parallel()
-						checkCure(t, p.cure(putAction(p), denial{action: denied, layer: layer, explicit: explicit}))
+						checkCure(t, p.cure(denial{action: denied, layer: layer, explicit: explicit}))
 					})
 				}
 			}
@@ -176,7 +194,7 @@ func TestCureOfAssumeRoleIsTheFunctions(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s/explicit=%t", d.layer, d.explicit), func(t *testing.T) {
 			t.Parallel()
-			got := p.cure(checkedAction{CheckAssumeRole, testRole}, d)
+			got := p.cureAssume(d)
 			if strings.Contains(got, `"aws:PrincipalArn":"`+testRole) {
 				t.Errorf("exempts the role that is assumed, which is not the caller: %s", got)
 			}
@@ -197,7 +215,7 @@ func TestCureOfIdentityIsInNoResourcePolicy(t *testing.T) {
 	t.Parallel()
 	p := testProbe(anotherAccounts)
 	for _, action := range []string{checkPut, kmsWrite} {
-		if got := p.cure(putAction(p), denial{action: action, layer: layerIdentity}); strings.Contains(got, `"Principal"`) {
+		if got := p.cure(denial{action: action, layer: layerIdentity}); strings.Contains(got, `"Principal"`) {
 			t.Errorf("%s: got %s", action, got)
 		}
 	}
@@ -213,10 +231,9 @@ func TestReportAssume(t *testing.T) {
 		verdict Verdict
 	}{
 		{"not propagated", answer(403, "AccessDenied", "User: f is not authorized to perform: sts:AssumeRole on resource: r"),
-			"is still denied after 120 s: the role has not propagated, or a policy on the function denies sts:AssumeRole: " +
-				"User: f is not authorized to perform: sts:AssumeRole on resource: r", "more time", Fail},
+			"still denied after 120 s: the role has not propagated, or a policy denies it to the function", "longer than usual", Fail},
 		{"explicit", answer(403, "AccessDenied", "… is not authorized to perform: sts:AssumeRole with an explicit deny in a service control policy"),
-			"is denied by an explicit Deny in a service control policy (SCP) of the organization", "service control policy", Fail},
+			"denied by an explicit Deny in a service control policy (SCP) of the organization", `{"ArnNotEquals":{"aws:PrincipalArn":"` + testVerifier + `"}}`, Fail},
 		{"another error", answer(403, "RegionDisabledException", "STS is not activated in this region"),
 			"could not be tried: RegionDisabledException: STS is not activated in this region", "", Fail},
 	}
@@ -226,6 +243,9 @@ func TestReportAssume(t *testing.T) {
 			p := testProbe()
 			p.reportAssume(test.err, 120*time.Second)
 			got := p.Report.check(CheckAssumeRole)
+			if got.Answer != test.err.Error() {
+				t.Errorf("the log is told %q, want %q", got.Answer, test.err)
+			}
 			if got.Verdict != test.verdict || got.Detail != test.detail || !strings.Contains(got.Fix, test.fix) || (got.Fix == "") != (test.fix == "") {
 				t.Errorf("got %+v, want %s %s and the fix %s", got, test.verdict, test.detail, test.fix)
 			}

@@ -30,7 +30,9 @@ const (
 type denial struct {
 	// action that was refused, which need not be the call's own: S3 answers a
 	// PutObject with the KMS action that the caller lacks. Empty if not told.
-	action   string
+	action string
+	// resource is the ARN of what it was refused on; empty if not told.
+	resource string
 	layer    Layer
 	explicit bool
 	message  string
@@ -40,9 +42,9 @@ type denial struct {
 // else is a denial of an unknown layer.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 var (
-	deniedAction   = regexp.MustCompile(`(?i)not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)`)
+	deniedAction   = regexp.MustCompile(`(?i)not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)(?: on resource:? "?(arn:[^\s"]+)"?)?`)
 	deniedImplicit = regexp.MustCompile(`(?i)because no ([A-Za-z -]+? policy|permissions boundary) allows`)
-	deniedExplicit = regexp.MustCompile(`(?i)explicit deny in (?:an?|the) ([A-Za-z -]+? policy|permissions boundary)`)
+	deniedExplicit = regexp.MustCompile(`(?i)explicit deny(?: in (?:an?|the) ([A-Za-z -]+? policy|permissions boundary))?(?: transitively through an? ([A-Za-z -]+? policy))?`)
 )
 
 // asDenial returns the denial that err is, if it is one.
@@ -72,13 +74,19 @@ func Denied(err error) bool {
 func parseDenial(message string) denial {
 	d := denial{message: message}
 	if m := deniedAction.FindStringSubmatch(message); m != nil {
-		d.action = m[1]
+		d.action, d.resource = m[1], m[2]
 	}
 	if m := deniedImplicit.FindStringSubmatch(message); m != nil {
 		d.layer = asLayer(m[1])
 	}
 	if m := deniedExplicit.FindStringSubmatch(message); m != nil {
-		d.layer, d.explicit = asLayer(m[1]), true
+		d.explicit = true
+		// What stands behind another layer is what has to be mended.
+		for _, name := range m[1:] {
+			if name != "" {
+				d.layer = asLayer(name)
+			}
+		}
 	}
 	return d
 }
@@ -100,7 +108,36 @@ func (d denial) ofKey() bool { return strings.HasPrefix(d.action, "kms:") }
 
 // String says the denial in words that an author of a stack knows.
 func (d denial) String() string {
-	who := map[Layer]string{
+	said := "denied"
+	if d.ofKey() {
+		said = "denied for want of " + d.action
+	}
+	who := d.by()
+	switch {
+	case d.explicit && who == "":
+		return said + " by an explicit Deny in a policy that AWS does not name"
+	case d.explicit:
+		return said + " by an explicit Deny in " + who
+	case who == "":
+		return said + ", and AWS does not say by which policy"
+	default:
+		return said + " because nothing allows it in " + who
+	}
+}
+
+// by names the policy that denies, as its owner knows it; empty if nobody knows.
+func (d denial) by() string {
+	switch {
+	case d.layer == layerResource && d.ofKey():
+		return "the KMS key's policy"
+	case d.action == CheckAssumeRole && d.layer == layerIdentity:
+		return "an identity-based policy of the function's role"
+	case d.action == CheckAssumeRole && d.layer == layerBoundary:
+		return "the permissions boundary of the function's role"
+	case d.action == CheckAssumeRole && d.layer == layerResource:
+		return "the role's trust policy"
+	}
+	return map[Layer]string{
 		layerResource: "the bucket policy",
 		layerIdentity: "an identity-based policy of the role",
 		layerBoundary: "the role's permissions boundary",
@@ -110,19 +147,4 @@ func (d denial) String() string {
 		layerRCP:      "a resource control policy (RCP) of the organization",
 		layerEndpoint: "a VPC endpoint policy",
 	}[d.layer]
-	if d.ofKey() && d.layer == layerResource {
-		who = "the KMS key's policy"
-	}
-	said := "is denied"
-	if d.ofKey() {
-		said = "is denied for want of " + d.action
-	}
-	switch {
-	case who == "":
-		return said + " (" + d.message + ")"
-	case d.explicit:
-		return said + " by an explicit Deny in " + who
-	default:
-		return said + " because nothing allows it in " + who
-	}
 }

@@ -25,9 +25,9 @@ func TestParseDenial(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tests []struct {
-		Name, Source, Message, Action string
-		Layer                         Layer
-		Explicit                      bool
+		Name, Source, Message, Action, Resource string
+		Layer                                   Layer
+		Explicit                                bool
 	}
 	if err := json.Unmarshal(text, &tests); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestParseDenial(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.Name, func(t *testing.T) {
 			t.Parallel()
-			want := denial{action: test.Action, layer: test.Layer, explicit: test.Explicit, message: test.Message}
+			want := denial{action: test.Action, resource: test.Resource, layer: test.Layer, explicit: test.Explicit, message: test.Message}
 			if diff := cmp.Diff(want, parseDenial(test.Message), cmp.AllowUnexported(denial{})); diff != "" {
 				t.Errorf("%s\n(-want +got):\n%s", test.Source, diff)
 			}
@@ -97,24 +97,28 @@ func TestDenied(t *testing.T) {
 
 func TestDenialString(t *testing.T) {
 	t.Parallel()
-	const put, kms = "s3:PutObject", "kms:GenerateDataKey"
+	const put, kms, assume = "s3:PutObject", "kms:GenerateDataKey", "sts:AssumeRole"
 	tests := []struct {
 		denial denial
 		want   string
 	}{
-		{denial{message: "Access Denied"}, "is denied (Access Denied)"},
-		{denial{action: put, layer: layerIdentity}, "is denied because nothing allows it in an identity-based policy of the role"},
-		{denial{action: put, layer: layerResource}, "is denied because nothing allows it in the bucket policy"},
-		{denial{action: put, layer: layerResource, explicit: true}, "is denied by an explicit Deny in the bucket policy"},
-		{denial{action: put, layer: layerBoundary}, "is denied because nothing allows it in the role's permissions boundary"},
-		{denial{action: put, layer: layerSession}, "is denied because nothing allows it in a session policy"},
-		{denial{action: put, layer: layerSCP, explicit: true}, "is denied by an explicit Deny in a service control policy (SCP) of the organization"},
-		{denial{action: put, layer: layerRCP, explicit: true}, "is denied by an explicit Deny in a resource control policy (RCP) of the organization"},
-		{denial{action: put, layer: layerEndpoint}, "is denied because nothing allows it in a VPC endpoint policy"},
-		{denial{action: "sts:AssumeRole", layer: layerTrust}, "is denied because nothing allows it in the role's trust policy"},
-		{denial{action: kms, layer: layerResource}, "is denied for want of kms:GenerateDataKey because nothing allows it in the KMS key's policy"},
-		{denial{action: kms, layer: layerSCP}, "is denied for want of kms:GenerateDataKey because nothing allows it in a service control policy (SCP) of the organization"},
-		{denial{action: kms, message: "m"}, "is denied for want of kms:GenerateDataKey (m)"},
+		{denial{message: "Access Denied"}, "denied, and AWS does not say by which policy"},
+		{denial{action: put, explicit: true}, "denied by an explicit Deny in a policy that AWS does not name"},
+		{denial{action: put, layer: layerIdentity}, "denied because nothing allows it in an identity-based policy of the role"},
+		{denial{action: put, layer: layerResource}, "denied because nothing allows it in the bucket policy"},
+		{denial{action: put, layer: layerResource, explicit: true}, "denied by an explicit Deny in the bucket policy"},
+		{denial{action: put, layer: layerBoundary}, "denied because nothing allows it in the role's permissions boundary"},
+		{denial{action: put, layer: layerSession}, "denied because nothing allows it in a session policy"},
+		{denial{action: put, layer: layerSCP, explicit: true}, "denied by an explicit Deny in a service control policy (SCP) of the organization"},
+		{denial{action: put, layer: layerRCP, explicit: true}, "denied by an explicit Deny in a resource control policy (RCP) of the organization"},
+		{denial{action: put, layer: layerEndpoint}, "denied because nothing allows it in a VPC endpoint policy"},
+		{denial{action: kms, layer: layerResource}, "denied for want of kms:GenerateDataKey because nothing allows it in the KMS key's policy"},
+		{denial{action: kms, layer: layerSCP}, "denied for want of kms:GenerateDataKey because nothing allows it in a service control policy (SCP) of the organization"},
+		{denial{action: kms}, "denied for want of kms:GenerateDataKey, and AWS does not say by which policy"},
+		{denial{action: assume, layer: layerTrust}, "denied because nothing allows it in the role's trust policy"},
+		{denial{action: assume, layer: layerResource}, "denied because nothing allows it in the role's trust policy"},
+		{denial{action: assume, layer: layerIdentity}, "denied because nothing allows it in an identity-based policy of the function's role"},
+		{denial{action: assume, layer: layerBoundary}, "denied because nothing allows it in the permissions boundary of the function's role"},
 	}
 	for _, test := range tests {
 		if got := test.denial.String(); got != test.want {

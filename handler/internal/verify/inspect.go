@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -85,7 +86,8 @@ func (p *Probe) head(ctx context.Context, patience time.Time) {
 		p.Report.Set(CheckBucket, NotTested, fmt.Sprintf("%s belongs to another account than BucketOwner %s, or the function may not read it: both look alike",
 			p.target.Bucket.Name, p.target.Owner), "")
 	default:
-		p.Report.Set(CheckBucket, NotTested, "could not be read: "+err.Error(), "")
+		p.Report.Set(CheckBucket, NotTested, "could not be read: "+short(err), "")
+		p.Report.answer(CheckBucket, err)
 	}
 }
 
@@ -119,6 +121,7 @@ func (p *Probe) readEncryption(ctx context.Context, patience time.Time) {
 	case err != nil:
 		p.Report.Set(CheckEncryption, Warn, "could not be read: "+short(err),
 			"set KmsKeyArn if the bucket's default encryption uses a customer's KMS key")
+		p.Report.answer(CheckEncryption, err)
 	case out.ServerSideEncryptionConfiguration != nil:
 		for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
 			if d := rule.ApplyServerSideEncryptionByDefault; d != nil {
@@ -139,6 +142,7 @@ func (p *Probe) readOwnership(ctx context.Context, patience time.Time) {
 	})
 	if err != nil && !hasCode(err, "OwnershipControlsNotFoundError") {
 		p.Report.Set(CheckObjectOwnership, NotTested, "could not be read: "+short(err), "")
+		p.Report.answer(CheckObjectOwnership, err)
 		return
 	}
 	p.Report.Set(CheckObjectOwnership, Pass, "lets ACLs be set", "")
@@ -175,6 +179,7 @@ func (p *Probe) readDeletability(ctx context.Context, patience time.Time) {
 	if err := errors.Join(lockErr, versioningErr); err != nil {
 		p.bucket.Versioned, p.bucket.Undeletable = true, true
 		p.Report.Set(CheckObjectLock, NotTested, "could not be read, so that no object is written: "+short(err), "")
+		p.Report.answer(CheckObjectLock, err)
 		return
 	}
 	retention := lock.ObjectLockConfiguration != nil && lock.ObjectLockConfiguration.Rule != nil
@@ -206,12 +211,19 @@ func httpStatus(err error) int {
 	return 0
 }
 
-// short returns AWS's code and message, without the request's ids, which only
-// the log has room for.
+// maxShort is how many bytes of an answer a Reason has room for.
+const maxShort = 160
+
+// short returns AWS's code and the head of its message, without the request's
+// ids: only the log has room for the rest.
 func short(err error) string {
+	text := err.Error()
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		return api.ErrorCode() + ": " + api.ErrorMessage()
+		text = api.ErrorCode() + ": " + api.ErrorMessage()
 	}
-	return err.Error()
+	if len(text) > maxShort {
+		text = strings.ToValidUTF8(text[:maxShort], "") + "…"
+	}
+	return text
 }

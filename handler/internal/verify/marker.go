@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -11,16 +12,51 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 )
 
-// Remove deletes, as the function, whatever the probe wrote: every version of
-// the marker, delete markers beside it, and uploads. An object in a bucket that
-// keeps no versions takes one call; else all is listed and deleted, for an
-// answer that was lost may have left more than the probe knows of.
-func (p *Probe) Remove(ctx context.Context) error {
-	if p.writesObject() && !p.bucket.Versioned {
-		return p.deleteVersion(ctx, p.marker(), nil)
+// Prepare makes, before anything is written, the calls by which the function
+// takes the marker away again. A policy may well let the role write and forbid
+// everyone else to delete; then no object is written. A denial is repeated until
+// patience ends. It runs beside Assume.
+func (p *Probe) Prepare(ctx context.Context, patience time.Time) {
+	if !p.writesObject() {
+		return
 	}
-	return p.removeBelow(ctx, p.marker(), func(string) bool { return true })
+	err := patiently(ctx, patience, func(ctx context.Context) error {
+		if !p.bucket.Versioned {
+			return p.deleteVersion(ctx, p.marker(), nil)
+		}
+		return parallel.Try(ctx,
+			func(ctx context.Context) error { return p.removeVersions(ctx, p.marker(), always) },
+			// Of a key that has no such version this deletes nothing, and makes no delete marker.
+			func(ctx context.Context) error { return p.deleteVersion(ctx, p.marker(), aws.String("null")) },
+		)
+	})
+	if d, denied := asDenial(err); denied {
+		p.bucket.Undeletable = true
+		p.Report.Set(CheckObjectLock, Warn, "the function could not delete an object again ("+d.String()+"), so that none is written to check",
+			p.cureRemoval(d))
+		p.Report.answer(CheckObjectLock, err)
+	}
 }
+
+// Remove takes away whatever the probe wrote: every version of the marker,
+// delete markers beside it, and uploads. An object in a bucket that keeps no
+// versions takes one call; else all are listed, for an answer that was lost may
+// have left more than the probe knows of.
+func (p *Probe) Remove(ctx context.Context) error {
+	return parallel.Try(ctx, p.abortBegun, func(ctx context.Context) error {
+		switch {
+		case !p.writesObject():
+			return nil
+		case p.bucket.Versioned:
+			return p.removeVersions(ctx, p.marker(), always)
+		default:
+			return p.deleteVersion(ctx, p.marker(), nil)
+		}
+	})
+}
+
+// always takes every key.
+func always(string) bool { return true }
 
 // RemoveLeftovers deletes what interrupted probes of the role left, of any
 // request. The bucket may be in another region than the function.
@@ -79,32 +115,4 @@ func (p *Probe) deleteVersion(ctx context.Context, key string, version *string) 
 		Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: &key, VersionId: version,
 	})
 	return err
-}
-
-func (p *Probe) abortUploads(ctx context.Context, prefix string, mine func(key string) bool) error {
-	var abort []func(context.Context) error
-	pages := s3.NewListMultipartUploadsPaginator(p.own, &s3.ListMultipartUploadsInput{
-		Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Prefix: &prefix,
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, u := range page.Uploads {
-			if !mine(aws.ToString(u.Key)) {
-				continue
-			}
-			abort = append(abort, func(ctx context.Context) error {
-				_, err := p.own.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-					Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: u.Key, UploadId: u.UploadId,
-				})
-				if hasCode(err, "NoSuchUpload") {
-					return nil
-				}
-				return err
-			})
-		}
-	}
-	return parallel.Try(ctx, abort...)
 }

@@ -37,7 +37,12 @@ type Target struct {
 	Owner string
 	// Account of the role, and its name and ARN.
 	Account, RoleName, RoleARN string
-	ExternalID                 string
+	// RolePattern is the pattern of ARNs by which others are told to name the
+	// role: that of its successor matches, too, when the stack is made anew.
+	RolePattern string
+	ExternalID  string
+	// Verifier is the ARN of the function's own role.
+	Verifier string
 	// Boundary is the ARN of the role's permissions boundary, if it has one.
 	Boundary string
 	// Key of the bucket's default encryption, where the author named it.
@@ -65,6 +70,8 @@ type Probe struct {
 	own, role *s3.Client
 	// until ends the wait for what was written to propagate.
 	until time.Time
+	// uploads are those that the probe began.
+	uploads uploads
 }
 
 // New returns a probe of the target whose own calls are made with cfg.
@@ -83,9 +90,12 @@ func (p *Probe) marker() string {
 // markerHash is the number of hexadecimal digits that end a marker's key.
 const markerHash = 16
 
+// markerFolder is what every marker's key has below the target's prefix.
+const markerFolder = "_bitmovin-access-check/"
+
 // markerPrefix begins the key of every marker of the role.
 func (p *Probe) markerPrefix() string {
-	return p.target.Bucket.Prefix + "_bitmovin-access-check/" + p.target.RoleName + "-"
+	return p.target.Bucket.Prefix + markerFolder + p.target.RoleName + "-"
 }
 
 // absent is the key beside the marker of an object that does not exist.

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +41,8 @@ type Check struct {
 	Detail string
 	// Fix is what mends it: a step in a sentence, with the statement to paste.
 	Fix string
+	// Answer is the whole answer of AWS's that decided, for the log.
+	Answer string
 	// Required checks must be passed by a real call before access counts as verified.
 	Required bool
 }
@@ -60,14 +64,23 @@ func NewReport() *Report {
 	return r
 }
 
-// Set records what the named check found; the detail is a sentence without its
-// subject, and fix may be empty.
+// Set records what the named check found; the detail is short, a part of a
+// sentence that has no need of its subject, and fix may be empty.
 func (r *Report) Set(name string, v Verdict, detail, fix string) {
+	r.edit(name, func(c *Check) { c.Verdict, c.Detail, c.Fix, c.Answer = v, detail, fix, "" })
+}
+
+// answer records the answer that decided the named check.
+func (r *Report) answer(name string, err error) {
+	r.edit(name, func(c *Check) { c.Answer = err.Error() })
+}
+
+func (r *Report) edit(name string, change func(*Check)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.checks {
-		if c := &r.checks[i]; c.Name == name {
-			c.Verdict, c.Detail, c.Fix = v, detail, fix
+		if r.checks[i].Name == name {
+			change(&r.checks[i])
 			return
 		}
 	}
@@ -112,38 +125,79 @@ func (r *Report) Failed() bool {
 	return slices.ContainsFunc(r.Checks(), func(c Check) bool { return c.Verdict == Fail })
 }
 
+// maxReason is how many bytes, as JSON encodes them, an error of a report has.
+// CloudFormation takes 4096 with the ids of request and stack, which may be
+// long, and the place of the logs.
+const maxReason = 2560
+
 // Err returns an error that tells an author all that keeps the report from
-// being accepted, in short, and the first fix in full; nil if it is accepted:
-// no check failed and each required one passed.
+// being accepted, in short, and the first fix in full, so that what it says to
+// paste can be pasted; nil if the report is accepted: no check failed and each
+// required one passed.
 func (r *Report) Err() error {
-	var failed, missed []string
-	fix := ""
-	for _, c := range r.Checks() {
-		told := c.Name + " " + c.Detail
-		switch {
-		case c.Verdict == Fail:
-			failed = append(failed, told)
-		case c.Required && c.Verdict != Pass:
-			missed = append(missed, told)
-			continue
-		default:
-			continue
-		}
-		if fix == "" && c.Fix != "" {
-			fix = ". To mend " + c.Name + ": " + c.Fix
-		}
-	}
-	if len(failed) == 0 {
-		// What was not reached because another check failed is not worth a word.
-		failed = missed
-	}
-	if len(failed) == 0 {
+	refusals := r.refusals()
+	if len(refusals) == 0 {
 		return nil
 	}
-	if c := r.check(CheckBucket); c.Verdict == NotTested {
-		failed = append(failed, c.Name+" "+c.Detail)
+	told := "export access is not verified: " + join(refusals)
+	for _, c := range refusals {
+		if c.Verdict != Fail || c.Fix == "" {
+			continue
+		}
+		fix := ". To mend " + c.Name + ": "
+		if encodedLen(told+fix+c.Fix) > maxReason {
+			return errors.New(told + fix + "the log says how")
+		}
+		return errors.New(told + fix + c.Fix)
 	}
-	return fmt.Errorf("export access is not verified: %s%s", strings.Join(failed, "; "), fix)
+	return errors.New(told)
+}
+
+// refusals returns the checks that keep the report from being accepted. What
+// was not reached because another check failed is not worth a word, but whose
+// bucket it is may explain everything.
+func (r *Report) refusals() []Check {
+	var failed, missed []Check
+	for _, c := range r.Checks() {
+		switch {
+		case c.Verdict == Fail:
+			failed = append(failed, c)
+		case c.Required && c.Verdict != Pass:
+			missed = append(missed, c)
+		}
+	}
+	if len(failed) == 0 {
+		failed = missed
+	}
+	if c := r.check(CheckBucket); c.Verdict == NotTested && len(failed) > 0 {
+		failed = append(failed, c)
+	}
+	return failed
+}
+
+// join tells the checks, those together of which the same is to be said.
+func join(checks []Check) string {
+	var details []string
+	names := map[string][]string{}
+	for _, c := range checks {
+		if names[c.Detail] == nil {
+			details = append(details, c.Detail)
+		}
+		names[c.Detail] = append(names[c.Detail], c.Name)
+	}
+	for i, detail := range details {
+		details[i] = strings.Join(names[detail], ", ") + ": " + detail
+	}
+	return strings.Join(details, "; ")
+}
+
+// encodedLen is the length of a text as JSON encodes it.
+func encodedLen(text string) int {
+	b, err := json.Marshal(text)
+	if err != nil {
+		panic(fmt.Sprintf("encode a text: %v", err))
+	}
+	return len(b)
 }
 
 // String returns the checks as compact JSON, from a check's name to its

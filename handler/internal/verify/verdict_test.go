@@ -2,6 +2,7 @@ package verify
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -46,33 +47,41 @@ func TestReport(t *testing.T) {
 			Check{Name: CheckObjectOwnership, Verdict: NotTested}, Check{Name: CheckObjectLock, Verdict: NotTested},
 			Check{Name: CheckTrustPolicy, Verdict: NotTested},
 		), "true", ""},
-		{"one failed", reportOf(Check{Name: checkPut, Verdict: Fail, Detail: "is denied", Fix: "paste this"}), "false",
-			begin + "s3:PutObject is denied. To mend s3:PutObject: paste this"},
+		{"one failed", reportOf(Check{Name: checkPut, Verdict: Fail, Detail: "denied", Fix: "paste this"}), "false",
+			begin + "s3:PutObject: denied. To mend s3:PutObject: paste this"},
 		{"a failure without a fix, and one with", reportOf(
-			Check{Name: checkList, Verdict: Fail, Detail: "is refused"},
-			Check{Name: checkPut, Verdict: Fail, Detail: "is denied", Fix: "paste this"},
-			Check{Name: checkPutACL, Verdict: Fail, Detail: "is denied too", Fix: "paste that"},
-		), "false", begin + "s3:ListBucket is refused; s3:PutObject is denied; s3:PutObjectAcl is denied too. To mend s3:PutObject: paste this"},
-		{"one failed that is not required", reportOf(Check{Name: CheckTrustPolicy, Verdict: Fail, Detail: "is another"}), "true",
-			begin + "TrustPolicy is another"},
+			Check{Name: checkList, Verdict: Fail, Detail: "refused"},
+			Check{Name: checkPut, Verdict: Fail, Detail: "denied", Fix: "paste this"},
+			Check{Name: checkPutACL, Verdict: Fail, Detail: "denied too", Fix: "paste that"},
+		), "false", begin + "s3:ListBucket: refused; s3:PutObject: denied; s3:PutObjectAcl: denied too. To mend s3:PutObject: paste this"},
+		{"the same of several", reportOf(
+			Check{Name: checkList, Verdict: Fail, Detail: "denied", Fix: "paste this"},
+			Check{Name: checkPut, Verdict: Fail, Detail: "refused", Fix: "paste that"},
+			Check{Name: checkPutACL, Verdict: Fail, Detail: "denied", Fix: "paste this"},
+		), "false", begin + "s3:ListBucket, s3:PutObjectAcl: denied; s3:PutObject: refused. To mend s3:ListBucket: paste this"},
+		{"one failed that is not required", reportOf(Check{Name: CheckTrustPolicy, Verdict: Fail, Detail: "another"}), "true",
+			begin + "TrustPolicy: another"},
 		{"a required one was not tested", reportOf(Check{Name: checkPut, Verdict: NotTested, Detail: "got no answer", Fix: "wait"}), "partial",
-			begin + "s3:PutObject got no answer"},
-		{"a required one has a warning", reportOf(Check{Name: checkPut, Verdict: Warn, Detail: "is odd"}), "partial",
-			begin + "s3:PutObject is odd"},
+			begin + "s3:PutObject: got no answer"},
+		{"a required one has a warning", reportOf(Check{Name: checkPut, Verdict: Warn, Detail: "odd"}), "partial",
+			begin + "s3:PutObject: odd"},
 		{"what was not reached is not told beside a failure", reportOf(
-			Check{Name: CheckAssumeRole, Verdict: Fail, Detail: "is denied"},
+			Check{Name: CheckAssumeRole, Verdict: Fail, Detail: "denied"},
 			Check{Name: checkPut, Verdict: NotTested, Detail: "was not reached"},
-		), "false", begin + "sts:AssumeRole is denied"},
+		), "false", begin + "sts:AssumeRole: denied"},
 		{"a failure, and nobody knows about the bucket", reportOf(
 			Check{Name: CheckBucket, Verdict: NotTested, Detail: "may be another's"},
-			Check{Name: checkList, Verdict: Fail, Detail: "is denied", Fix: "paste this"},
-		), "false", begin + "s3:ListBucket is denied; Bucket may be another's. To mend s3:ListBucket: paste this"},
+			Check{Name: checkList, Verdict: Fail, Detail: "denied", Fix: "paste this"},
+		), "false", begin + "s3:ListBucket: denied; Bucket: may be another's. To mend s3:ListBucket: paste this"},
 		{"a warning's fix mends no failure", reportOf(
-			Check{Name: checkList, Verdict: Fail, Detail: "is denied"},
-			Check{Name: CheckNoRead, Verdict: Warn, Detail: "is allowed", Fix: "look"},
-		), "false", begin + "s3:ListBucket is denied"},
-		{"nothing was reached", NewReport(), "partial", begin + "sts:AssumeRole was not reached; s3:GetBucketLocation was not reached; " +
-			"s3:ListBucket was not reached; s3:PutObject was not reached; s3:PutObjectAcl was not reached; Bucket was not reached"},
+			Check{Name: checkList, Verdict: Fail, Detail: "denied"},
+			Check{Name: CheckNoRead, Verdict: Warn, Detail: "allowed", Fix: "look"},
+		), "false", begin + "s3:ListBucket: denied"},
+		{"a fix that does not fit is not cut", reportOf(
+			Check{Name: checkPut, Verdict: Fail, Detail: "denied", Fix: strings.Repeat("x", maxReason)},
+		), "false", begin + "s3:PutObject: denied. To mend s3:PutObject: the log says how"},
+		{"nothing was reached", NewReport(), "partial", begin +
+			"sts:AssumeRole, s3:GetBucketLocation, s3:ListBucket, s3:PutObject, s3:PutObjectAcl, Bucket: was not reached"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -122,6 +131,43 @@ func TestReportChecksAreACopy(t *testing.T) {
 	}
 }
 
+// CloudFormation takes a response of 4096 bytes. What is to be pasted is told
+// whole or not at all, whatever its escapes.
+func TestErrFits(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		fix := strings.Repeat(rapid.SampledFrom([]string{"x", `"`, "ü", "<", "\n"}).Draw(t, "of"), rapid.IntRange(1, 3000).Draw(t, "times"))
+		r := reportOf(Check{Name: checkPut, Verdict: Fail, Detail: "denied", Fix: fix})
+		err := r.Err().Error()
+		body, e := json.Marshal(err)
+		if e != nil || len(body) > maxReason {
+			t.Fatalf("%v: the error has %d bytes", e, len(body))
+		}
+		if !strings.HasSuffix(err, fix) && !strings.HasSuffix(err, "the log says how") {
+			t.Fatalf("the fix of %d bytes is cut", len(fix))
+		}
+		if !strings.HasSuffix(err, fix) && len(fix) < maxReason/8 {
+			t.Fatalf("a fix of %d bytes is left out", len(fix))
+		}
+	})
+}
+
+func TestReportAnswer(t *testing.T) {
+	t.Parallel()
+	r := NewReport()
+	r.Set(checkPut, Fail, "denied", "")
+	r.answer(checkPut, errors.New("AccessDenied: the whole answer, request id R"))
+	if got := r.check(checkPut); got.Verdict != Fail || !strings.Contains(got.Answer, "request id R") {
+		t.Errorf("got %+v, want the whole answer beside the verdict", got)
+	}
+	if strings.Contains(r.Err().Error(), "request id R") {
+		t.Errorf("the answer is in the error: %v", r.Err())
+	}
+	if r.Set(checkPut, Pass, "works", ""); r.check(checkPut).Answer != "" {
+		t.Error("a new verdict has the old one's answer")
+	}
+}
+
 // Whatever was found: it is accepted if and only if nothing failed and each
 // required check passed; then access is verified.
 func TestAccepted(t *testing.T) {
@@ -156,7 +202,7 @@ func TestAccepted(t *testing.T) {
 			if verdicts[c.Name] != c.Verdict {
 				t.Fatalf("%s says %s of %s, want %s", r, verdicts[c.Name], c.Name, c.Verdict)
 			}
-			if c.Verdict == Fail && !strings.Contains(err.Error(), c.Name+" "+c.Detail) {
+			if c.Verdict == Fail && !(strings.Contains(err.Error(), c.Name) && strings.Contains(err.Error(), ": "+c.Detail)) {
 				t.Fatalf("%v does not tell %s", err, c.Name)
 			}
 		}
