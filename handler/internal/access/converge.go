@@ -16,7 +16,8 @@ import (
 )
 
 // firstInstall is how long a Create repeats a call of the function's own that
-// is denied: in a first install its policy may be seconds old.
+// is denied: in a first install its policy may be seconds old. It is at most a
+// quarter of the function's time, for a denial may last, and the rest needs time.
 const firstInstall = 20 * time.Second
 
 // A run brings one role to its desired state, for one Create or Update.
@@ -80,7 +81,8 @@ func (a *Access) newRun(r *customresource.Request, props properties) *run {
 	if props.ExternalID == "" {
 		props.ExternalID = derivedExternalID(r)
 	}
-	if props.RoleName == "" {
+	derived := props.RoleName == ""
+	if derived {
 		props.RoleName = derivedName(r)
 	}
 	if sameName(props.RoleName, r.PhysicalResourceID) {
@@ -88,22 +90,24 @@ func (a *Access) newRun(r *customresource.Request, props properties) *run {
 	}
 	u := &run{Access: a, r: r, props: props}
 	if r.RequestType == cfn.RequestCreate {
-		u.patience = time.Now().Add(firstInstall)
+		u.patience = time.Now().Add(min(firstInstall, time.Until(r.Deadline)/4))
 	}
 	u.want = newDesired(r, a.provider, props)
 	u.verifier = policy.Verifier(a.provider.Verifier, props.ExternalID, runID(), r.Deadline)
 	u.probe = verify.New(a.cfg, verify.Target{
-		Bucket:     props.bucket(r.Partition),
-		Owner:      props.BucketOwner,
-		Account:    r.AccountID,
-		RoleName:   props.RoleName,
-		RoleARN:    u.want.arn,
-		ExternalID: props.ExternalID,
-		Boundary:   a.provider.Boundary,
-		Key:        props.KmsKeyARN,
-		Writes:     props.ProbeWrites,
-		Restricted: props.AccessMode == restricted,
-		Request:    r.RequestID,
+		Bucket:      props.bucket(r.Partition),
+		Owner:       props.BucketOwner,
+		Account:     r.AccountID,
+		RoleName:    props.RoleName,
+		RoleARN:     u.want.arn,
+		RolePattern: pattern(u.want.arn, derived),
+		ExternalID:  props.ExternalID,
+		Verifier:    a.provider.Verifier,
+		Boundary:    a.provider.Boundary,
+		Key:         props.KmsKeyARN,
+		Writes:      props.ProbeWrites,
+		Restricted:  props.AccessMode == restricted,
+		Request:     r.RequestID,
 	})
 	return u
 }

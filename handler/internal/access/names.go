@@ -31,6 +31,16 @@ func derivedName(r *customresource.Request) string {
 	return head[:min(len(head), maxRoleName-hashLength-1)] + "-" + hash
 }
 
+// pattern returns the pattern of ARNs by which the policies of others may name
+// the role. It leaves the hash of a derived name open: when the stack is deleted
+// and made anew, as it is after a failed Create, its role has another.
+func pattern(arn string, derived bool) string {
+	if derived {
+		return arn[:len(arn)-hashLength] + "*"
+	}
+	return arn
+}
+
 // derivedExternalID returns the external id of a resource whose author gives
 // none: a UUID of the custom version 8 (RFC 9562), the same on every attempt.
 // It cannot be computed from the role's name or ARN, which hold no part of the

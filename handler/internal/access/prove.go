@@ -87,7 +87,8 @@ func (u *run) patienceFor(changed bool) time.Duration {
 }
 
 // permitAndAssume writes the permissions beside the first attempts to assume
-// the role, which only its trust policy decides.
+// the role, which only its trust policy decides, and beside the preparation of
+// what is to be written then.
 func (u *run) permitAndAssume(ctx context.Context) (assumed bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -96,7 +97,8 @@ func (u *run) permitAndAssume(ctx context.Context) (assumed bool, err error) {
 		if permitErr = u.permit(ctx); permitErr != nil {
 			cancel()
 		}
-	}, func(ctx context.Context) { assumed, assumeErr = u.probe.Assume(ctx, u.reassert) })
+	}, func(ctx context.Context) { assumed, assumeErr = u.probe.Assume(ctx, u.reassert) },
+		func(ctx context.Context) { u.probe.Prepare(ctx, u.patience) })
 	if permitErr != nil {
 		return false, permitErr
 	}
@@ -192,6 +194,6 @@ func (u *run) log(ctx context.Context) {
 		if c.Verdict == verify.Fail || c.Verdict == verify.Warn {
 			level = slog.LevelWarn
 		}
-		u.r.Log.Log(ctx, level, "check", "name", c.Name, "verdict", string(c.Verdict), "detail", c.Detail, "fix", c.Fix)
+		u.r.Log.Log(ctx, level, "check", "name", c.Name, "verdict", string(c.Verdict), "detail", c.Detail, "fix", c.Fix, "answer", c.Answer)
 	}
 }
