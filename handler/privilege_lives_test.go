@@ -20,13 +20,13 @@ const (
 // can do, and in which nothing may be denied.
 func lives() map[string]func(*desk) {
 	return map[string]func(*desk){
-		"restricted":             restrictedFlow,
-		"full":                   fullFlow,
-		"drift":                  driftFlow,
-		"leftovers":              leftoversFlow,
-		"another boundary":       boundaryFlow,
-		"provider and consumers": providerFlow,
-		"key":                    keyFlow,
+		"restricted":             restrictedLife,
+		"full":                   fullLife,
+		"drift":                  driftLife,
+		"leftovers":              leftoversLife,
+		"another boundary":       boundaryLife,
+		"provider and consumers": providerLife,
+		"key":                    keyLife,
 		"ACLs": func(d *desk) {
 			d.editBucket(func(b *aws.Bucket) { b.Ownership = "BucketOwnerPreferred" })
 			d.mustDeploy()
@@ -49,22 +49,22 @@ func lives() map[string]func(*desk) {
 	}
 }
 
-// restrictedFlow updates in place, and then by replacement.
-func restrictedFlow(d *desk) {
+// restrictedLife updates in place, and then by replacement.
+func restrictedLife(d *desk) {
 	d.mustDeploy()
 	d.mustDeploy("ObjectPrefix", "exports/")
 	d.mustDeploy("ProbeWrites", "false", "ObjectPrefix", "exports/")
 	d.mustDeploy("RoleName", "exports-for-bitmovin", "ProbeWrites", "false")
 }
 
-func fullFlow(d *desk) {
+func fullLife(d *desk) {
 	d.mustDeploy("AllowFullAccess", "true", "AccessMode", "Full")
 	d.mustDeploy("AllowFullAccess", "true", "AccessMode", "Restricted")
 	d.mustDeploy("AllowFullAccess", "true", "AccessMode", "Full", "ObjectPrefix", "exports/")
 }
 
-// driftFlow puts right what somebody has changed by hand.
-func driftFlow(d *desk) {
+// driftLife puts right what somebody has changed by hand.
+func driftLife(d *desk) {
 	d.mustDeploy()
 	d.spoil(d.exportRole().Name)
 	d.mustDeploy("VerificationTrigger", "again")
@@ -82,8 +82,8 @@ func (d *desk) spoil(name string) {
 	})
 }
 
-// leftoversFlow deletes what a check that was killed has left in the bucket.
-func leftoversFlow(d *desk) {
+// leftoversLife deletes what a check that was killed has left in the bucket.
+func leftoversLife(d *desk) {
 	for _, prefix := range []string{"", "exports/"} {
 		d.mustDeploy("ObjectPrefix", prefix)
 		d.leave(prefix, d.exportRole().Name)
@@ -100,8 +100,8 @@ func (d *desk) leave(prefix, role string) {
 	})
 }
 
-// boundaryFlow changes from the template's boundary to the organisation's.
-func boundaryFlow(d *desk) {
+// boundaryLife changes from the template's boundary to the organisation's.
+func boundaryLife(d *desk) {
 	d.cloud.Edit(func(s *aws.State) {
 		s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: `{"Version":"2012-10-17","Statement":[
 			{"Effect":"Allow","Action":["s3:*","kms:*"],"Resource":"*"}]}`}
@@ -110,8 +110,8 @@ func boundaryFlow(d *desk) {
 	d.mustDeploy("PermissionsBoundaryArn", houseBoundary)
 }
 
-// keyFlow writes with a customer's key, an object and parts of one.
-func keyFlow(d *desk) {
+// keyLife writes with a customer's key, an object and parts of one.
+func keyLife(d *desk) {
 	d.addKey()
 	d.editBucket(func(b *aws.Bucket) { b.Algorithm, b.KMSKey = "aws:kms", keyARN })
 	d.mustDeploy()
@@ -126,8 +126,8 @@ func (d *desk) addKey() {
 	})
 }
 
-// providerFlow serves another stack, with each way of checking and removing.
-func providerFlow(d *desk) {
+// providerLife serves another stack, with each way of checking and removing.
+func providerLife(d *desk) {
 	d.mustDeployProvider("my-")
 	tag := []any{map[string]any{"Key": "team", "Value": "analytics"}}
 	d.mustDeployTeam(map[string]any{"BucketName": bucketName, "Tags": tag})

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+)
+
+// What an intruder finds in the account.
+const (
+	// rolePath is that of the provider which the stack of template.yaml is.
+	rolePath = "/bitmovin/" + region + "/" + stackName + "/"
+	rolesARN = "arn:aws:iam::" + account + ":role"
+	// ownRole is a role that the provider made for the stack team.
+	ownRole = rolesARN + rolePath + "exports-role"
+	// adminRole administers the account, and trusts all of it.
+	adminRole = rolesARN + "/administrator"
+	// otherRole is a role of another provider, below that one's path.
+	otherRole = rolesARN + "/bitmovin/" + region + "/other/other-role"
+	// unboundedRole is below the provider's path, and somebody has made it without a boundary.
+	unboundedRole = rolesARN + rolePath + "unbounded"
+	bitmovinUser  = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
+	fullAccess    = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+	// privateBucket does not begin with AllowedBucketPrefix.
+	privateBucket = "private-data"
+	// customersKey is an object's in every bucket.
+	customersKey = "exports/2026/customers.csv"
+	anything     = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+	trustAccount = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`
+)
+
+// newScene is a desk on which the stack of template.yaml has made ownRole, with
+// what an intruder is after.
+func newScene(t *testing.T, deploy func(*desk)) *desk {
+	t.Helper()
+	d := newDesk(t, options{})
+	deploy(d)
+	d.cloud.Edit(func(s *aws.State) {
+		for _, arn := range []string{adminRole, otherRole, unboundedRole} {
+			name := nameIn(arn)
+			d.leaves[aws.RoleKey(account, name)] = true
+			s.Roles[aws.RoleKey(account, name)] = &aws.Role{
+				Account: account, Name: name, Path: strings.TrimSuffix(strings.TrimPrefix(arn, rolesARN), name), Trust: trustAccount,
+				Inline: map[string]string{"All": anything}, Attached: []string{administratorAccess}, Tags: map[string]string{"owner": "platform"},
+			}
+		}
+		s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: anything}
+		s.Buckets[privateBucket] = &aws.Bucket{Name: privateBucket, Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
+		for _, name := range []string{bucketName, privateBucket} {
+			s.Buckets[name].Versions = []*aws.Version{{Key: customersKey, VersionID: "null", Body: "data"}}
+		}
+	})
+	return d
+}
+
+// forBucket deploys the template for the one bucket.
+func forBucket(d *desk) { d.mustDeploy("RoleName", nameIn(ownRole), "ExternalId", "external-id") }
+
+// forTeams deploys the template, with the parameters, as a provider of the
+// buckets that begin with "my-", and the stack of a team.
+func forTeams(pairs ...string) func(*desk) {
+	return func(d *desk) {
+		d.mustDeployProvider("my-", pairs...)
+		d.mustDeployTeam(map[string]any{"BucketName": bucketName, "RoleName": nameIn(ownRole), "ExternalId": "external-id"})
+	}
+}
+
+// nameIn returns the name in an ARN.
+func nameIn(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
+
+// An intruder holds somebody's credentials.
+type intruder struct {
+	*desk
+	// arn of the user or role whose they are.
+	arn string
+	iam *iam.Client
+	s3  *s3.Client
+	sts *sts.Client
+}
+
+// as has the credentials of a user, or of a session of a role.
+func (d *desk) as(arn string) intruder {
+	d.Helper()
+	return d.with(arn, d.cloud.Config(arn, region))
+}
+
+func (d *desk) with(arn string, cfg sdk.Config) intruder {
+	return intruder{d, arn, iam.NewFromConfig(cfg), s3.NewFromConfig(cfg), sts.NewFromConfig(cfg)}
+}
+
+// asFunction has the credentials of the function.
+func (d *desk) asFunction() intruder {
+	d.Helper()
+	arn := ""
+	d.cloud.View(func(s *aws.State) {
+		for _, r := range s.Roles {
+			if strings.Contains(r.Trust, "lambda.amazonaws.com") {
+				arn = r.ARN()
+			}
+		}
+	})
+	return d.as(arn)
+}
+
+// assume has the credentials of the role, which the intruder assumes.
+func (i intruder) assume(arn, externalID string) intruder {
+	i.Helper()
+	in := sts.AssumeRoleInput{RoleArn: &arn, RoleSessionName: sdk.String("intruder")}
+	if externalID != "" {
+		in.ExternalId = &externalID
+	}
+	out, err := i.sts.AssumeRole(i.Context(), &in)
+	if err != nil {
+		i.Fatal(err)
+	}
+	cfg, c := i.cloud.Config(arn, region), out.Credentials
+	cfg.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
+	return i.with(arn, cfg)
+}
+
+// An attack is a call that must be denied.
+type attack struct {
+	name string
+	call func(context.Context) error
+}
+
+// on is a call of the SDK with its input, yet to be made.
+func on[In, Out, Options any](call func(context.Context, *In, ...func(*Options)) (*Out, error), in In) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := call(ctx, &in)
+		return err
+	}
+}
+
+// taking is an attack by an action on a resource that the desk has no call for.
+func (i intruder) taking(action, resource string) attack {
+	return attack{action, func(context.Context) error { return i.cloud.Simulate(i.arn, action, resource, nil) }}
+}
+
+// wantDenied makes the calls and sees that the policies deny each of them.
+func (i intruder) wantDenied(attacks []attack) {
+	i.Helper()
+	for _, a := range attacks {
+		before := len(i.cloud.Calls())
+		if err := a.call(i.Context()); !isDenied(err) {
+			i.Errorf("%s, as %s: %v, want it denied", a.name, i.arn, err)
+		}
+		for _, call := range i.cloud.Calls()[before:] {
+			if len(call.Actions) == 0 {
+				i.Errorf("%s, as %s: no policy was asked", a.name, i.arn)
+			}
+		}
+	}
+}
+
+// isDenied reports whether a call was denied. The answer to a HEAD has no code
+// but the status.
+func isDenied(err error) bool {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorCode() == "AccessDenied" || api.ErrorCode() == "Forbidden"
+	}
+	simulated, ok := errors.AsType[*aws.Error](err)
+	return ok && simulated.Code == "AccessDenied"
+}
