@@ -139,12 +139,17 @@ func TestCureCanBePasted(t *testing.T) {
 	probes["key not known"].bucket.Key = policy.Key{}
 	probes["no boundary of the provider"] = testProbe(func(t *Target) { t.Boundary = "" })
 	for name, p := range probes {
-		for _, denied := range []string{checkPut, kmsWrite} {
+		cures := map[string]func(denial) string{
+			checkPut: p.cure, kmsWrite: p.cure, CheckAssumeRole: p.cureAssume, "s3:DeleteObject": p.cureRemoval,
+		}
+		for action, cure := range cures {
 			for _, layer := range layers {
-				for _, explicit := range []bool{false, true} {
-					t.Run(fmt.Sprintf("%s/%s/%s/explicit=%t", name, denied, layer, explicit), func(t *testing.T) {
+				for _, d := range []denial{
+					{action: action, layer: layer}, {action: action, layer: layer, explicit: true}, {action: action, layer: layer, resource: testKey},
+				} {
+					t.Run(fmt.Sprintf("%s/%s/%s/explicit=%t/%s", name, action, layer, d.explicit, d.resource), func(t *testing.T) {
 						t.Parallel()
-						checkCure(t, p.cure(denial{action: denied, layer: layer, explicit: explicit}))
+						checkCure(t, cure(d))
 					})
 				}
 			}
@@ -172,7 +177,7 @@ func checkCure(t *testing.T, text string) {
 		t.Errorf("the statement is not complete: %s", text)
 	}
 	// https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
-	if strings.Contains(words, string(layerEndpoint)) && len(statement.Principal) == 0 {
+	if strings.Contains(words, "VPC endpoint") && len(statement.Principal) == 0 {
 		t.Errorf("an endpoint policy's statement must have a Principal: %s", text)
 	}
 }
@@ -213,10 +218,16 @@ func TestCureOfAssumeRoleIsTheFunctions(t *testing.T) {
 // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html#key-policy-default-allow-root-enable-iam
 func TestCureOfIdentityIsInNoResourcePolicy(t *testing.T) {
 	t.Parallel()
-	p := testProbe(anotherAccounts)
-	for _, action := range []string{checkPut, kmsWrite} {
-		if got := p.cure(denial{action: action, layer: layerIdentity}); strings.Contains(got, `"Principal"`) {
-			t.Errorf("%s: got %s", action, got)
+	for name, p := range map[string]*Probe{"same account": testProbe(), "another account": testProbe(anotherAccounts)} {
+		for action, cure := range map[string]func(denial) string{
+			checkPut: p.cure, kmsWrite: p.cure, CheckAssumeRole: p.cureAssume, "s3:DeleteObject": p.cureRemoval,
+		} {
+			t.Run(name+"/"+action, func(t *testing.T) {
+				t.Parallel()
+				if got := cure(denial{action: action, layer: layerIdentity}); strings.Contains(got, `"Principal"`) {
+					t.Errorf("got %s", got)
+				}
+			})
 		}
 	}
 }
