@@ -35,7 +35,7 @@ type Cloud struct {
 	state    *State
 	past     map[string][]pastRole
 	sessions map[string]*session
-	services map[string]Handler
+	services map[place]Handler
 	// documents are the policies of callers that were parsed, by layer and text.
 	documents map[string]*document
 	calls     []*Call
@@ -55,7 +55,7 @@ func Start(o Options) *Cloud {
 	}
 	c := &Cloud{
 		options: o, listener: listener, state: seed(), past: map[string][]pastRole{}, sessions: map[string]*session{},
-		services: map[string]Handler{}, documents: map[string]*document{}, tokens: max(o.IAMRate, 1), refilled: time.Now(),
+		services: map[place]Handler{}, documents: map[string]*document{}, tokens: max(o.IAMRate, 1), refilled: time.Now(),
 	}
 	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
 	go c.server.Serve(listener) //nolint:errcheck // returns ErrServerClosed

@@ -186,7 +186,7 @@ func (stacks) Serve(r aws.Request) (any, error) {
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	c := start(t, aws.Options{})
-	c.Handle("cloudformation", stacks{})
+	c.Handle("cloudformation", account, region, stacks{})
 	for name, tc := range map[string]struct{ caller, stack, code string }{
 		"allowed":       {admin, "s", ""},
 		"denied":        {writer, "s", "AccessDenied"},

@@ -30,11 +30,15 @@ type Request struct {
 	Params          url.Values
 }
 
-// Handle lets h serve a service, named as in a signature.
-func (c *Cloud) Handle(service string, h Handler) {
+// A place is where a service that is not the cloud's own is served: by its name
+// in signatures, for one account's callers and in one region.
+type place struct{ service, account, region string }
+
+// Handle lets h serve a service for the callers of an account, in a region.
+func (c *Cloud) Handle(service, account, region string, h Handler) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.services[service] = h
+	c.services[place{service, account, region}] = h
 }
 
 // nameQuery names the operation of the query protocol that a call is for.

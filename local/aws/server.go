@@ -173,7 +173,7 @@ func (c *Cloud) run(k *call) (*reply, error) {
 	case "secretsmanager":
 		return c.secretsManager(k)
 	}
-	if h := c.services[k.Service]; h != nil {
+	if h := c.services[place{k.Service, k.caller.Account, k.Region}]; h != nil {
 		return c.foreign(k, h)
 	}
 	return nil, NotImplemented("%s", k.Op)

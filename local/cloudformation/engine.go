@@ -51,12 +51,12 @@ type Engine struct {
 	requests  []*Request
 }
 
-// New returns an engine without stacks, which answers the cloud's calls of
-// CloudFormation from now on.
+// New returns an engine without stacks, which answers its account's and
+// region's calls of CloudFormation from now on.
 func New(o Options) *Engine {
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Engine{options: o, inbox: NewInbox(), ctx: ctx, stop: stop, functions: map[string]*deployed{}}
-	o.Cloud.Handle("cloudformation", service{e})
+	o.Cloud.Handle("cloudformation", o.Account, o.Region, service{e})
 	return e
 }
 

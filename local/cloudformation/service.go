@@ -31,27 +31,18 @@ const timestamp = "2006-01-02T15:04:05.000Z"
 func (s service) Resource(r aws.Request) (string, error) {
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
-	st, err := s.stack(r)
+	st, err := s.engine.find(r.Params.Get("StackName"))
 	if err != nil {
 		return "", err
 	}
 	return st.id, nil
 }
 
-// stack returns the one that a request is about. Engine.mu is held.
-func (s service) stack(r aws.Request) (*stack, error) {
-	name, o := r.Params.Get("StackName"), s.engine.options
-	if r.Account != o.Account || r.Region != o.Region {
-		return nil, notFound(name)
-	}
-	return s.engine.find(name)
-}
-
 // Serve implements [aws.Handler].
 func (s service) Serve(r aws.Request) (any, error) {
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
-	st, err := s.stack(r)
+	st, err := s.engine.find(r.Params.Get("StackName"))
 	if err != nil {
 		return nil, err
 	}
