@@ -140,6 +140,23 @@ func TestDerivedOfAnyIDs(t *testing.T) {
 	})
 }
 
+// The role of the stack that is made anew has the same pattern; a name that the
+// author gives is its own.
+func TestPattern(t *testing.T) {
+	t.Parallel()
+	const path = "arn:aws:iam::123456789012:role/bitmovin/"
+	again := testRequest("Create", nil)
+	again.StackID = strings.Replace(testStack, "51af3dc0", "62bf4ed1", 1)
+	for _, r := range []*customresource.Request{testRequest("Create", nil), again} {
+		if got, want := pattern(path+derivedName(r), true), path+"bitmovin-analytics-ExportAccess-*"; got != want {
+			t.Errorf("derived: got %s, want %s", got, want)
+		}
+	}
+	if got, want := pattern(path+"exports", false), path+"exports"; got != want {
+		t.Errorf("given: got %s, want %s", got, want)
+	}
+}
+
 func TestStackName(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{

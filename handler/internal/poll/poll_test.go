@@ -124,3 +124,36 @@ func TestWhileAfterContextEnded(t *testing.T) {
 		}
 	})
 }
+
+func TestWhileError(t *testing.T) {
+	t.Parallel()
+	errOther := errors.New("another")
+	tests := []struct {
+		name    string
+		answers []error // the last one for ever
+		calls   int
+		want    error
+	}{
+		{"none", []error{nil}, 1, nil},
+		{"one that passes", []error{errYet, errYet, nil}, 3, nil},
+		{"one that does not", []error{errOther, nil}, 1, errOther},
+		{"one that turns into another", []error{errYet, errOther}, 2, errOther},
+		{"one that never passes", []error{errYet}, 4, errYet},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				err := WhileError(t.Context(), time.Now().Add(3*time.Second), func(err error) bool { return errors.Is(err, errYet) },
+					func(context.Context) error {
+						calls++
+						return test.answers[min(calls, len(test.answers))-1]
+					})
+				if !errors.Is(err, test.want) || calls != test.calls {
+					t.Errorf("got %v after %d calls, want %v after %d", err, calls, test.want, test.calls)
+				}
+			})
+		})
+	}
+}
