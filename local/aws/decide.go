@@ -35,6 +35,8 @@ type request struct {
 	// ResourcePolicy is the bucket, trust or key policy (its layer says which),
 	// or nil if the resource has none.
 	ResourcePolicy *document
+	// ByDefault needs nobody's permission: only denies count, and guardrails.
+	ByDefault bool
 	// Guardrails are the SCPs, RCPs and VPC endpoint policies that bind this
 	// call; the caller of decide picks them by account.
 	Guardrails []*document
@@ -90,7 +92,11 @@ func decide(r request) (decision, error) {
 			return decision{Explicit: true, Layer: l.Layer}, nil
 		}
 	}
-	for _, layer := range append(r.guardrailLayers(), r.grantingLayers(verdicts)...) {
+	needed := r.guardrailLayers()
+	if !r.ByDefault {
+		needed = append(needed, r.grantingLayers(verdicts)...)
+	}
+	for _, layer := range needed {
 		if verdicts[layer].allowed == nobody {
 			return decision{Layer: layer}, nil
 		}
@@ -345,6 +351,11 @@ func (d decision) message(r request) string {
 		resource = `"` + resource + `"`
 	}
 	text := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s", r.Caller.name(), r.Action, resource)
+	if service == "kms" && !sameAccount {
+		// As https://github.com/buildkite/docs/pull/2344 quotes it.
+		return fmt.Sprintf("User: %s is not authorized to perform: %s on this resource because the resource does not exist in this Region, "+
+			"no resource-based policies allow access, or a resource-based policy explicitly denies access", r.Caller.name(), r.Action)
+	}
 	if sameAccount {
 		text += " " + d.reason(r.Action)
 	}

@@ -340,6 +340,9 @@ func TestMessage(t *testing.T) {
 		{"trust", assume, decision{Layer: LayerTrust}, noAssume + " because no role trust policy allows the sts:AssumeRole action"},
 		{"trust denies", assume, decision{Layer: LayerTrust, Explicit: true}, noAssume + " with an explicit deny in the role trust policy"},
 		{"role of another account", elsewhere(assume), decision{Layer: LayerTrust}, noAssume},
+		{"key of another account", elsewhere(encrypt), decision{Layer: LayerKey}, "User: " + sessionARN + " is not authorized to perform: " +
+			"kms:GenerateDataKey on this resource because the resource does not exist in this Region, no resource-based policies allow access, " +
+			"or a resource-based policy explicitly denies access"},
 		{"key policy", encrypt, decision{Layer: LayerKey}, noEncrypt + " because no resource-based policy allows the kms:GenerateDataKey action"},
 	}
 	for _, tc := range cases {

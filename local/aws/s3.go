@@ -18,23 +18,24 @@ type s3Operation struct {
 
 // s3Operations holds the operations by method, kind of resource and subresource.
 var s3Operations = map[string]s3Operation{
-	"HEAD bucket":                  {"HeadBucket", "s3:ListBucket", headBucket},
-	"GET bucket list-type":         {"ListObjectsV2", "s3:ListBucket", listObjects},
-	"GET bucket versions":          {"ListObjectVersions", "s3:ListBucketVersions", listVersions},
-	"GET bucket uploads":           {"ListMultipartUploads", "s3:ListBucketMultipartUploads", listUploads},
-	"GET bucket location":          {"GetBucketLocation", "s3:GetBucketLocation", configuration((*Bucket).location)},
-	"GET bucket encryption":        {"GetBucketEncryption", "s3:GetEncryptionConfiguration", configuration((*Bucket).encryption)},
-	"GET bucket ownershipControls": {"GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", configuration((*Bucket).ownershipControls)},
-	"GET bucket object-lock":       {"GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", configuration((*Bucket).objectLock)},
-	"GET bucket versioning":        {"GetBucketVersioning", "s3:GetBucketVersioning", configuration((*Bucket).versioning)},
-	"GET bucket publicAccessBlock": {"GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", configuration((*Bucket).publicAccessBlock)},
-	"PUT object":                   {"PutObject", "s3:PutObject", (*Cloud).putObject},
-	"PUT object acl":               {"PutObjectAcl", "s3:PutObjectAcl", (*Cloud).putObjectACL},
-	"GET object":                   {"GetObject", "s3:GetObject", (*Cloud).getObject},
-	"HEAD object":                  {"HeadObject", "s3:GetObject", (*Cloud).getObject},
-	"DELETE object":                {"DeleteObject", "s3:DeleteObject", (*Cloud).deleteObject},
-	"POST object uploads":          {"CreateMultipartUpload", "s3:PutObject", (*Cloud).createUpload},
-	"DELETE object uploadId":       {"AbortMultipartUpload", "s3:AbortMultipartUpload", (*Cloud).abortUpload},
+	"HEAD bucket":                    {"HeadBucket", "s3:ListBucket", headBucket},
+	"GET bucket list-type":           {"ListObjectsV2", "s3:ListBucket", listObjects},
+	"GET bucket versions":            {"ListObjectVersions", "s3:ListBucketVersions", listVersions},
+	"GET bucket uploads":             {"ListMultipartUploads", "s3:ListBucketMultipartUploads", listUploads},
+	"GET bucket location":            {"GetBucketLocation", "s3:GetBucketLocation", configuration((*Bucket).location)},
+	"GET bucket encryption":          {"GetBucketEncryption", "s3:GetEncryptionConfiguration", configuration((*Bucket).encryption)},
+	"GET bucket ownershipControls":   {"GetBucketOwnershipControls", "s3:GetBucketOwnershipControls", configuration((*Bucket).ownershipControls)},
+	"GET bucket object-lock":         {"GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", configuration((*Bucket).objectLock)},
+	"GET bucket versioning":          {"GetBucketVersioning", "s3:GetBucketVersioning", configuration((*Bucket).versioning)},
+	"GET bucket publicAccessBlock":   {"GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", configuration((*Bucket).publicAccessBlock)},
+	"PUT object":                     {"PutObject", "s3:PutObject", (*Cloud).putObject},
+	"PUT object acl":                 {"PutObjectAcl", "s3:PutObjectAcl", (*Cloud).putObjectACL},
+	"GET object":                     {"GetObject", "s3:GetObject", (*Cloud).getObject},
+	"HEAD object":                    {"HeadObject", "s3:GetObject", (*Cloud).getObject},
+	"DELETE object":                  {"DeleteObject", "s3:DeleteObject", (*Cloud).deleteObject},
+	"POST object uploads":            {"CreateMultipartUpload", "s3:PutObject", (*Cloud).createUpload},
+	"PUT object partNumber uploadId": {"UploadPart", "s3:PutObject", (*Cloud).uploadPart},
+	"DELETE object uploadId":         {"AbortMultipartUpload", "s3:AbortMultipartUpload", (*Cloud).abortUpload},
 }
 
 // s3Params do not choose the operation, and s3Headers are understood, or no
@@ -150,7 +151,9 @@ func (c *Cloud) allowS3(k *call, b *Bucket, action string) error {
 // condition keys of
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 func (k *call) s3Request(b *Bucket, action string) (request, error) {
-	r := request{Action: action, Resource: k.Resource, ResourceAccount: b.Account, Context: map[string][]string{}}
+	r := request{
+		Action: action, Resource: k.Resource, ResourceAccount: b.Account, ByDefault: k.aborts(b), Context: map[string][]string{},
+	}
 	keys := map[string]string{"versionId": "s3:VersionId", "x-amz-acl": "s3:x-amz-acl"}
 	if strings.HasPrefix(action, "s3:ListBucket") {
 		keys = map[string]string{"prefix": "s3:prefix", "max-keys": "s3:max-keys"}

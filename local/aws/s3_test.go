@@ -67,6 +67,18 @@ func upload(acl types.ObjectCannedACL) s3Call {
 	}
 }
 
+// uploadPart begins an upload and uploads one part.
+func uploadPart(ctx context.Context, client *s3.Client) error {
+	out, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: sdk.String(bucket), Key: sdk.String("k")})
+	if err != nil {
+		return err
+	}
+	_, err = client.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: sdk.String(bucket), Key: sdk.String("k"), UploadId: out.UploadId, PartNumber: sdk.Int32(1), Body: strings.NewReader("text"),
+	})
+	return err
+}
+
 // TestS3 lets the writer call after one change to the bucket, its key or the
 // writer. The key's policy leaves it to IAM.
 func TestS3(t *testing.T) {
@@ -139,23 +151,26 @@ func TestS3(t *testing.T) {
 			_, err := client.PutObject(ctx, in)
 			return err
 		}, "PreconditionFailed"},
-		"list":                     {nil, list(""), ""},
-		"list, only a prefix":      {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("b/"), "AccessDenied"},
-		"list, the prefix":         {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("a/"), ""},
-		"upload":                   {nil, upload("bucket-owner-full-control"), ""},
-		"upload, ACLs disabled":    {nil, upload("private"), "AccessControlListNotSupported"},
-		"S3's KMS key":             {func(b *aws.Bucket, _ *aws.Role, _ *aws.Key) { b.Algorithm = "aws:kms" }, put(""), ""},
-		"KMS":                      {encrypted(keyARN, `"kms:GenerateDataKey"`), put(""), ""},
-		"KMS by key id":            {encrypted("k1", `"kms:GenerateDataKey"`), put(""), ""},
-		"KMS by alias":             {encrypted("alias/exports", `"kms:GenerateDataKey"`), put(""), ""},
-		"KMS by alias ARN":         {encrypted(strings.Replace(keyARN, "key/k1", "alias/exports", 1), `"kms:GenerateDataKey"`), put(""), ""},
-		"KMS, no such key":         {encrypted("alias/none", `"kms:*"`), put(""), "KMS.NotFoundException"},
-		"KMS, not allowed":         {encrypted(keyARN, ""), put(""), "AccessDenied"},
-		"KMS, upload, no Decrypt":  {encrypted(keyARN, `"kms:GenerateDataKey"`), upload(""), "AccessDenied"},
-		"KMS, upload":              {encrypted(keyARN, `["kms:GenerateDataKey","kms:Decrypt"]`), upload(""), ""},
-		"KMS, key disabled":        {keyState("Disabled"), put(""), "KMS.DisabledException"},
-		"KMS, key to be deleted":   {keyState("PendingDeletion"), put(""), "KMS.KMSInvalidStateException"},
-		"bucket policy is unknown": {policy(`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:Unknown":"x"}}}]}`), put(""), "NotImplemented"},
+		"list":                      {nil, list(""), ""},
+		"list, only a prefix":       {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("b/"), "AccessDenied"},
+		"list, the prefix":          {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("a/"), ""},
+		"upload":                    {nil, upload("bucket-owner-full-control"), ""},
+		"upload, ACLs disabled":     {nil, upload("private"), "AccessControlListNotSupported"},
+		"S3's KMS key":              {func(b *aws.Bucket, _ *aws.Role, _ *aws.Key) { b.Algorithm = "aws:kms" }, put(""), ""},
+		"KMS":                       {encrypted(keyARN, `"kms:GenerateDataKey"`), put(""), ""},
+		"KMS by key id":             {encrypted("k1", `"kms:GenerateDataKey"`), put(""), ""},
+		"KMS by alias":              {encrypted("alias/exports", `"kms:GenerateDataKey"`), put(""), ""},
+		"KMS by alias ARN":          {encrypted(strings.Replace(keyARN, "key/k1", "alias/exports", 1), `"kms:GenerateDataKey"`), put(""), ""},
+		"KMS, no such key":          {encrypted("alias/none", `"kms:*"`), put(""), "KMS.NotFoundException"},
+		"KMS, not allowed":          {encrypted(keyARN, ""), put(""), "AccessDenied"},
+		"KMS, upload":               {encrypted(keyARN, `"kms:GenerateDataKey"`), upload(""), ""},
+		"KMS, upload, only Decrypt": {encrypted(keyARN, `"kms:Decrypt"`), upload(""), "AccessDenied"},
+		"KMS, part, no Decrypt":     {encrypted(keyARN, `"kms:GenerateDataKey"`), uploadPart, "AccessDenied"},
+		"KMS, part":                 {encrypted(keyARN, `["kms:GenerateDataKey","kms:Decrypt"]`), uploadPart, ""},
+		"part":                      {nil, uploadPart, ""},
+		"KMS, key disabled":         {keyState("Disabled"), put(""), "KMS.DisabledException"},
+		"KMS, key to be deleted":    {keyState("PendingDeletion"), put(""), "KMS.KMSInvalidStateException"},
+		"bucket policy is unknown":  {policy(`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:Unknown":"x"}}}]}`), put(""), "NotImplemented"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -291,6 +306,35 @@ func TestUploads(t *testing.T) {
 	wantCode(t, err, "")
 	_, err = client.AbortMultipartUpload(t.Context(), abort)
 	wantCode(t, err, "NoSuchUpload")
+}
+
+// TestInitiator: who began an upload may abort it, unless that is denied, and
+// is the only one to upload parts.
+func TestInitiator(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ initiator, policy, abort, part string }{
+		"its own":         {writer, "", "", ""},
+		"its own, denied": {writer, bucketPolicy("Deny", "s3:AbortMultipartUpload", bucket+"/*"), "AccessDenied", ""},
+		"another's":       {admin, "", "AccessDenied", "AccessDenied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, aws.Options{})
+			c.Edit(func(s *aws.State) { s.Buckets[bucket].Policy = tc.policy })
+			out, err := s3As(c, tc.initiator).CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{
+				Bucket: sdk.String(bucket), Key: sdk.String("k"),
+			})
+			wantCode(t, err, "")
+			_, err = s3As(c, writer).UploadPart(t.Context(), &s3.UploadPartInput{
+				Bucket: sdk.String(bucket), Key: sdk.String("k"), UploadId: out.UploadId, PartNumber: sdk.Int32(1), Body: strings.NewReader("text"),
+			})
+			wantCode(t, err, tc.part)
+			_, err = s3As(c, writer).AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{
+				Bucket: sdk.String(bucket), Key: sdk.String("k"), UploadId: out.UploadId,
+			})
+			wantCode(t, err, tc.abort)
+		})
+	}
 }
 
 func TestHeadBucket(t *testing.T) {

@@ -10,12 +10,13 @@ import (
 // encryption, and returns its ARN; empty if S3 or AWS manages the key, which
 // asks no one for permission.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-func (c *Cloud) encrypt(k *call, b *Bucket, actions ...string) (string, error) {
-	if !strings.HasPrefix(b.Algorithm, "aws:kms") || b.KMSKey == "" || strings.HasSuffix(b.KMSKey, "alias/aws/s3") {
+func (c *Cloud) encrypt(k *call, b *Bucket, action string) (string, error) {
+	if !strings.HasPrefix(b.Algorithm, "aws:kms") || b.KMSKey == "" ||
+		b.KMSKey == "alias/aws/s3" || strings.HasSuffix(b.KMSKey, ":alias/aws/s3") {
 		return "", nil
 	}
 	key := c.key(k, b)
-	if err := c.useKey(k, b, key, actions...); err != nil {
+	if err := c.useKey(k, b, key, action); err != nil {
 		return "", err
 	}
 	return key.ARN, nil
@@ -44,7 +45,7 @@ func (c *Cloud) key(k *call, b *Bucket) *Key {
 
 // useKey decides on what S3 does with a key in the caller's name.
 // https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
-func (c *Cloud) useKey(k *call, b *Bucket, key *Key, actions ...string) error {
+func (c *Cloud) useKey(k *call, b *Bucket, key *Key, action string) error {
 	if key == nil {
 		return fail(http.StatusBadRequest, "KMS.NotFoundException", "Key '%s' does not exist", b.KMSKey)
 	}
@@ -53,22 +54,20 @@ func (c *Cloud) useKey(k *call, b *Bucket, key *Key, actions ...string) error {
 		return NotImplemented("the policy of key %s: %v", key.ARN, err)
 	}
 	account, _ := splitARN(key.ARN)
-	for _, action := range actions {
-		r := request{
-			Action: action, Resource: key.ARN, ResourceAccount: account, ResourcePolicy: policy,
-			Context: map[string][]string{
-				"aws:ViaAWSService":                {"true"},
-				"kms:ViaService":                   {"s3." + b.Region + ".amazonaws.com"},
-				"kms:EncryptionContext:aws:s3:arn": {k.Resource},
-				"kms:EncryptionContextKeys":        {"aws:s3:arn"},
-			},
-		}
-		if len(key.Aliases) > 0 {
-			r.Context["kms:ResourceAliases"] = key.Aliases
-		}
-		if err := c.allow(k, r); err != nil {
-			return err
-		}
+	r := request{
+		Action: action, Resource: key.ARN, ResourceAccount: account, ResourcePolicy: policy,
+		Context: map[string][]string{
+			"aws:ViaAWSService":                {"true"},
+			"kms:ViaService":                   {"s3." + b.Region + ".amazonaws.com"},
+			"kms:EncryptionContext:aws:s3:arn": {k.Resource},
+			"kms:EncryptionContextKeys":        {"aws:s3:arn"},
+		},
+	}
+	if len(key.Aliases) > 0 {
+		r.Context["kms:ResourceAliases"] = key.Aliases
+	}
+	if err := c.allow(k, r); err != nil {
+		return err
 	}
 	switch key.State {
 	case "Disabled":

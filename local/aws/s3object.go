@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/xml"
 	"fmt"
 	"hash/crc32"
 	"net/http"
@@ -224,31 +223,4 @@ func (c *Cloud) deleteVersion(b *Bucket, v *Version) (*reply, error) {
 	}
 	b.remove(v)
 	return &reply{http.StatusNoContent, v.identify(b), nil}, nil
-}
-
-// createUpload follows https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
-func (c *Cloud) createUpload(k *call, b *Bucket) (*reply, error) {
-	if err := c.checkACL(k, b); err != nil {
-		return nil, err
-	}
-	if _, err := c.encrypt(k, b, "kms:GenerateDataKey", "kms:Decrypt"); err != nil {
-		return nil, err
-	}
-	u := &Upload{Key: k.key(), UploadID: c.id("upload")}
-	b.Uploads = append(b.Uploads, u)
-	return xmlReply(http.StatusOK, struct {
-		XMLName     xml.Name `xml:"InitiateMultipartUploadResult"`
-		Bucket, Key string
-		UploadID    string `xml:"UploadId"`
-	}{Bucket: b.Name, Key: u.Key, UploadID: u.UploadID})
-}
-
-func (c *Cloud) abortUpload(k *call, b *Bucket) (*reply, error) {
-	for i, u := range b.Uploads {
-		if u.Key == k.key() && u.UploadID == k.Params.Get("uploadId") {
-			b.Uploads = slices.Delete(b.Uploads, i, i+1)
-			return &reply{http.StatusNoContent, http.Header{}, nil}, nil
-		}
-	}
-	return nil, fail(http.StatusNotFound, "NoSuchUpload", "The specified multipart upload does not exist.")
 }

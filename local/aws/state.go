@@ -116,8 +116,9 @@ type Version struct {
 	RetainUntil time.Time
 }
 
-// An Upload is a multipart upload under way.
-type Upload struct{ Key, UploadID string }
+// An Upload is a multipart upload under way. Its initiator is the ARN of a user
+// or session.
+type Upload struct{ Key, UploadID, Initiator string }
 
 // A Key is a KMS key.
 type Key struct {
