@@ -63,7 +63,7 @@ func (p *Probe) reportAssume(err error, waited time.Duration) {
 	d, denied := asDenial(err)
 	detail, fix := "could not be tried: "+short(err), ""
 	switch {
-	case denied && d.layer == layerUnknown && !d.explicit:
+	case denied && d.lagging():
 		detail = fmt.Sprintf("still denied after %d s: the role has not propagated, or a policy denies it to the function", int(waited.Seconds()))
 		fix = p.cureAssume(d)
 	case denied:

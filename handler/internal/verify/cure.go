@@ -70,13 +70,8 @@ func (p *Probe) cureAssume(d denial) string {
 		name: "the function's role", arn: t.Verifier, boundary: "of the function's role",
 		lacks: policy.Allow([]string{CheckAssumeRole}, t.RolePattern), resource: "the role's trust policy",
 	}
-	switch {
-	case !d.explicit && d.layer == layerIdentity:
-		return fmt.Sprintf("add to the policies of the function's role %s: %s", t.Verifier, s.lacks)
-	case !d.explicit && (d.layer == layerUnknown || d.layer == layerTrust || d.layer == layerResource):
+	if d.lagging() {
 		return "try again, for IAM may need longer than usual; if it stays denied, look for what denies sts:AssumeRole to " + t.Verifier
-	case d.explicit && d.layer == layerIdentity:
-		s.resource, d.layer = "the policies of "+t.Verifier, layerResource
 	}
 	return s.cure(d)
 }
@@ -97,7 +92,7 @@ func (s subject) cure(d denial) string {
 		return fmt.Sprintf("spare %s from the Deny in %s, by this in its Condition: %s", s.name, s.holder(d.layer), policy.Exempt(s.arn))
 	}
 	switch d.layer {
-	case layerBoundary, layerSession:
+	case layerIdentity, layerBoundary, layerSession:
 		return fmt.Sprintf("add to %s: %s", s.holder(d.layer), s.lacks)
 	case layerSCP:
 		// Where an SCP's Allow may not name resources, it must name all.
@@ -117,6 +112,8 @@ func (s subject) holder(l Layer) string {
 	switch l {
 	case layerResource, layerTrust:
 		return s.resource
+	case layerIdentity:
+		return "the policies of " + s.arn
 	case layerBoundary:
 		return "the permissions boundary " + s.boundary
 	case layerSession:

@@ -106,6 +106,12 @@ func asLayer(name string) Layer {
 // ofKey reports whether the permission that is lacking is one on a KMS key.
 func (d denial) ofKey() bool { return strings.HasPrefix(d.action, "kms:") }
 
+// lagging reports whether a denial of sts:AssumeRole is what AWS answers while
+// the role and its trust policy propagate.
+func (d denial) lagging() bool {
+	return !d.explicit && (d.layer == layerUnknown || d.layer == layerTrust || d.layer == layerResource)
+}
+
 // String says the denial in words that an author of a stack knows.
 func (d denial) String() string {
 	said := "denied"
