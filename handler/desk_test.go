@@ -71,16 +71,24 @@ type options struct {
 	aws.Options
 	// timeout of the function; by default the template's.
 	timeout time.Duration
+	// env is added to the function's environment.
+	env     map[string]string
 	onEvent func(cloudformation.Event)
 }
 
 func newDesk(t *testing.T, o options) *desk {
 	t.Helper()
 	t.Parallel()
+	return startDesk(t, o)
+}
+
+// startDesk is newDesk in a test that does not run beside others.
+func startDesk(t *testing.T, o options) *desk {
+	t.Helper()
 	cloud := aws.Start(o.Options)
 	d := &desk{T: t, cloud: cloud, leaves: map[string]bool{}}
 	d.engine = cloudformation.New(cloudformation.Options{
-		Cloud: cloud, Account: account, Region: region, Binary: binary, Timeout: o.timeout, OnEvent: o.onEvent,
+		Cloud: cloud, Account: account, Region: region, Binary: binary, Timeout: o.timeout, FunctionEnv: o.env, OnEvent: o.onEvent,
 	})
 	t.Cleanup(func() {
 		d.checkPromises()

@@ -30,6 +30,11 @@ const published = `{
   ]
 }`
 
+// publishedBelow is the published policy for a prefix in the bucket.
+func publishedBelow(prefix string) string {
+	return strings.Replace(published, bucketName+"/*", bucketName+"/"+prefix+"*", 1)
+}
+
 // bitmovinTrust is Bitmovin's statement alone.
 func bitmovinTrust(externalID string) string {
 	return fmt.Sprintf(`{
