@@ -1,7 +1,6 @@
 package access
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -16,8 +15,6 @@ func checkBucketName(name string) error {
 	_, inARN, isARN := strings.Cut(name, ":s3:::")
 	inURL, isURL := strings.CutPrefix(name, "s3://")
 	switch {
-	case name == "":
-		return errors.New("property BucketName is required")
 	case isARN:
 		return fmt.Errorf("property BucketName must be a name, not an ARN: use %q", head(inARN))
 	case isURL:

@@ -12,6 +12,8 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -24,7 +26,7 @@ const firstInstall = 20 * time.Second
 type run struct {
 	*Access
 	r     *customresource.Request
-	props properties
+	props props
 	// patience ends the repetition of denied calls; zero on an Update.
 	patience time.Time
 	// rollback: the stack is rolling back. The role is restored, and whatever
@@ -53,11 +55,8 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 		return nil, err
 	}
 	props, unknown, err := decode(r.ResourceProperties)
-	if err == nil && r.RequestType == cfn.RequestCreate {
-		err = unknown
-	}
-	if err != nil {
-		return nil, err
+	if err != nil || unknown != nil && r.RequestType == cfn.RequestCreate {
+		return nil, properties.Invalid(unknown, err)
 	}
 	u := a.newRun(r, props)
 	defer func() { u.cleanUp(ctx) }()
@@ -74,7 +73,7 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 }
 
 // newRun returns the run of an event, with what the properties leave out.
-func (a *Access) newRun(r *customresource.Request, props properties) *run {
+func (a *Access) newRun(r *customresource.Request, props props) *run {
 	if props.BucketOwner == "" {
 		props.BucketOwner = r.AccountID
 	}
@@ -115,7 +114,7 @@ func (a *Access) newRun(r *customresource.Request, props properties) *run {
 // look reads the bucket, the role and the stack side by side. A Create expects
 // no role, and so reads the policies only of one that it finds.
 func (u *run) look(ctx context.Context) error {
-	var state stackState
+	var state stack.State
 	var err error
 	read := u.getRoleAndPolicies
 	if u.r.RequestType == cfn.RequestCreate {
@@ -124,7 +123,7 @@ func (u *run) look(ctx context.Context) error {
 	parallel.Do(ctx,
 		func(ctx context.Context) { u.bucket = u.probe.Inspect(ctx, u.patience) },
 		func(ctx context.Context) { u.have, err = read(ctx, u.r.Event, u.props.RoleName) },
-		func(ctx context.Context) { state = u.askStack(ctx, u.r, u.patience) },
+		func(ctx context.Context) { state = stack.Ask(ctx, u.stacks, u.r, u.patience) },
 	)
 	if err != nil {
 		return err
@@ -133,7 +132,7 @@ func (u *run) look(ctx context.Context) error {
 	if u.mayExist {
 		u.r.Report(u.have.name)
 	}
-	u.rollback = u.r.RequestType == cfn.RequestUpdate && state.rollingBack()
+	u.rollback = u.r.RequestType == cfn.RequestUpdate && state.RollingBack()
 	return u.stop(ctx, state)
 }
 

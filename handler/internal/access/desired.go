@@ -26,7 +26,7 @@ type desired struct {
 
 // newDesired returns the state that the properties ask for, as yet without
 // permissions: these depend on the bucket.
-func newDesired(r *customresource.Request, pv Provider, p properties) desired {
+func newDesired(r *customresource.Request, pv Provider, p props) desired {
 	d := desired{
 		name:     p.RoleName,
 		path:     pv.RolePath,
@@ -41,7 +41,7 @@ func newDesired(r *customresource.Request, pv Provider, p properties) desired {
 
 // allow sets the permissions that the properties ask for, on a bucket that is
 // encrypted with the key by default.
-func (d *desired) allow(p properties, partition string, key policy.Key) {
+func (d *desired) allow(p props, partition string, key policy.Key) {
 	statements := key.Permissions()
 	if p.AccessMode == full {
 		d.attached = []string{policy.FullAccess(partition)}

@@ -20,7 +20,7 @@ const (
 
 // wanted returns the desired state of a resource with these changes of the
 // properties, on a bucket with the default encryption of that key.
-func wanted(key string, change ...func(*properties)) desired {
+func wanted(key string, change ...func(*props)) desired {
 	p := defaults()
 	p.RoleName, p.ExternalID = "exports", "external"
 	p.Tags = map[string]string{"team": "video"}
@@ -32,7 +32,7 @@ func wanted(key string, change ...func(*properties)) desired {
 	return d
 }
 
-func inFull(p *properties) { p.AccessMode = full }
+func inFull(p *props) { p.AccessMode = full }
 
 func TestNewDesired(t *testing.T) {
 	t.Parallel()
@@ -215,7 +215,7 @@ func TestTwiceIsOnce(t *testing.T) {
 	keys := rapid.SampledFrom([]string{"team", "Team", "TEAM", "cost", "Cost", "old", "OLD", "by hand"})
 	tags := rapid.Map(rapid.MapOf(keys, rapid.SampledFrom([]string{"", "video", "x"})), withoutCase)
 	rapid.Check(t, func(t *rapid.T) {
-		d := wanted(rapid.SampledFrom([]string{"", testKey, "alias/raw"}).Draw(t, "key"), func(p *properties) {
+		d := wanted(rapid.SampledFrom([]string{"", testKey, "alias/raw"}).Draw(t, "key"), func(p *props) {
 			p.AccessMode = rapid.SampledFrom([]string{restricted, full}).Draw(t, "mode")
 			p.Tags = tags.Draw(t, "tags")
 		})

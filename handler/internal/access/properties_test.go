@@ -11,8 +11,8 @@ import (
 )
 
 // defaults are the properties of a resource that gives a bucket alone.
-func defaults() properties {
-	return properties{BucketName: "my-analytics-exports", AccessMode: "Restricted", Verification: "Enforce", ProbeWrites: true}
+func defaults() props {
+	return props{BucketName: "my-analytics-exports", AccessMode: "Restricted", Verification: "Enforce", ProbeWrites: true}
 }
 
 // given returns what a resource gives: the bucket and one property more.
@@ -24,11 +24,11 @@ func given(name string, value any) map[string]any {
 
 func TestDecode(t *testing.T) {
 	t.Parallel()
-	with := func(change func(*properties)) properties { p := defaults(); change(&p); return p }
+	with := func(change func(*props)) props { p := defaults(); change(&p); return p }
 	tests := []struct {
 		name  string
 		given map[string]any
-		want  properties
+		want  props
 	}{
 		{"a bucket alone", map[string]any{"BucketName": "my-analytics-exports"}, defaults()},
 		{"CloudFormation's own", map[string]any{"BucketName": "my-analytics-exports", "ServiceToken": "arn", "ServiceTimeout": "1200"}, defaults()},
@@ -37,7 +37,7 @@ func TestDecode(t *testing.T) {
 			"BucketName": "b.1", "ExternalId": "ab", "AccessMode": "Full", "ObjectPrefix": "a/b/", "RoleName": "r",
 			"BucketOwner": "999999999999", "KmsKeyArn": "arn:aws:kms:eu-west-1:999999999999:key/k", "Verification": "Warn",
 			"ProbeWrites": "false", "Tags": []any{map[string]any{"Key": "k", "Value": "v"}}, "VerificationTrigger": "1",
-		}, properties{
+		}, props{
 			BucketName: "b.1", ExternalID: "ab", AccessMode: "Full", ObjectPrefix: "a/b/", RoleName: "r",
 			BucketOwner: "999999999999", KmsKeyARN: "arn:aws:kms:eu-west-1:999999999999:key/k", Verification: "Warn",
 			Tags: map[string]string{"k": "v"},
@@ -46,28 +46,28 @@ func TestDecode(t *testing.T) {
 			"BucketName": "my-analytics-exports", "ExternalId": "", "AccessMode": "", "ObjectPrefix": "", "RoleName": "",
 			"BucketOwner": "", "KmsKeyArn": "", "Verification": "", "ProbeWrites": "", "Tags": "", "VerificationTrigger": "",
 		}, defaults()},
-		{"an external id", given("ExternalId", `Az09_+=,.@:/-`), with(func(p *properties) { p.ExternalID = `Az09_+=,.@:/-` })},
+		{"an external id", given("ExternalId", `Az09_+=,.@:/-`), with(func(p *props) { p.ExternalID = `Az09_+=,.@:/-` })},
 		{"the longest external id", given("ExternalId", strings.Repeat("x", 512)),
-			with(func(p *properties) { p.ExternalID = strings.Repeat("x", 512) })},
-		{"full access", given("AccessMode", "Full"), with(func(p *properties) { p.AccessMode = "Full" })},
+			with(func(p *props) { p.ExternalID = strings.Repeat("x", 512) })},
+		{"full access", given("AccessMode", "Full"), with(func(p *props) { p.AccessMode = "Full" })},
 		{"restricted access", given("AccessMode", "Restricted"), defaults()},
-		{"the shortest prefix", given("ObjectPrefix", "a/"), with(func(p *properties) { p.ObjectPrefix = "a/" })},
+		{"the shortest prefix", given("ObjectPrefix", "a/"), with(func(p *props) { p.ObjectPrefix = "a/" })},
 		{"a prefix with all kinds of letters", given("ObjectPrefix", "a b$c{d}/é&'()!/"),
-			with(func(p *properties) { p.ObjectPrefix = "a b$c{d}/é&'()!/" })},
-		{"a role name", given("RoleName", "Az09_+=,.@-"), with(func(p *properties) { p.RoleName = "Az09_+=,.@-" })},
+			with(func(p *props) { p.ObjectPrefix = "a b$c{d}/é&'()!/" })},
+		{"a role name", given("RoleName", "Az09_+=,.@-"), with(func(p *props) { p.RoleName = "Az09_+=,.@-" })},
 		{"the longest role name", given("RoleName", strings.Repeat("r", 64)),
-			with(func(p *properties) { p.RoleName = strings.Repeat("r", 64) })},
-		{"a bucket's owner", given("BucketOwner", "012345678901"), with(func(p *properties) { p.BucketOwner = "012345678901" })},
+			with(func(p *props) { p.RoleName = strings.Repeat("r", 64) })},
+		{"a bucket's owner", given("BucketOwner", "012345678901"), with(func(p *props) { p.BucketOwner = "012345678901" })},
 		{"a key", given("KmsKeyArn", "arn:aws:kms:us-east-1:123456789012:key/mrk-1234abcd"),
-			with(func(p *properties) { p.KmsKeyARN = "arn:aws:kms:us-east-1:123456789012:key/mrk-1234abcd" })},
+			with(func(p *props) { p.KmsKeyARN = "arn:aws:kms:us-east-1:123456789012:key/mrk-1234abcd" })},
 		{"an alias in GovCloud", given("KmsKeyArn", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:alias/a/b_c-d"),
-			with(func(p *properties) { p.KmsKeyARN = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:alias/a/b_c-d" })},
-		{"warnings alone", given("Verification", "Warn"), with(func(p *properties) { p.Verification = "Warn" })},
-		{"no verification", given("Verification", "Off"), with(func(p *properties) { p.Verification = "Off" })},
-		{"no write", given("ProbeWrites", "false"), with(func(p *properties) { p.ProbeWrites = false })},
+			with(func(p *props) { p.KmsKeyARN = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:alias/a/b_c-d" })},
+		{"warnings alone", given("Verification", "Warn"), with(func(p *props) { p.Verification = "Warn" })},
+		{"no verification", given("Verification", "Off"), with(func(p *props) { p.Verification = "Off" })},
+		{"no write", given("ProbeWrites", "false"), with(func(p *props) { p.ProbeWrites = false })},
 		{"a write", given("ProbeWrites", "true"), defaults()},
 		{"any trigger", given("VerificationTrigger", "any text: äöü"), defaults()},
-		{"no tags", given("Tags", []any{}), with(func(p *properties) { p.Tags = map[string]string{} })},
+		{"no tags", given("Tags", []any{}), with(func(p *props) { p.Tags = map[string]string{} })},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -196,49 +196,6 @@ func TestMisspeltBucketName(t *testing.T) {
 	_, err = a.Handle(t.Context(), testRequest("Create", map[string]any{"Bucketname": "b"}))
 	if err == nil || !strings.Contains(err.Error(), "did you mean BucketName?") {
 		t.Errorf("got %v, want the known name beside it", err)
-	}
-}
-
-func TestNearest(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"Bucket":              "BucketName",
-		"bucketname":          "BucketName",
-		"BUCKETNAME":          "BucketName",
-		"ExternalID":          "ExternalId",
-		"AcessMode":           "AccessMode",
-		"ObjectPrefx":         "ObjectPrefix",
-		"Rolename":            "RoleName",
-		"BuckeOwner":          "BucketOwner",
-		"KMSKeyArn":           "KmsKeyArn",
-		"KmsKeyId":            "KmsKeyArn",
-		"Verificaton":         "Verification",
-		"ProbeWrite":          "ProbeWrites",
-		"Tag":                 "Tags",
-		"VerifcationTrigger":  "VerificationTrigger",
-		"VerificationTrigger": "VerificationTrigger",
-	} {
-		if got := nearest(name); got != want {
-			t.Errorf("nearest(%s) = %s, want %s", name, got, want)
-		}
-	}
-	if got := nearest(""); got == "" {
-		t.Error("the nearest to nothing is nothing")
-	}
-}
-
-func TestDistance(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "ab", 1}, {"abc", "xabc", 1},
-		{"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"abc", "xyz", 3},
-	} {
-		if got := distance(test.a, test.b); got != test.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", test.a, test.b, got, test.want)
-		}
 	}
 }
 

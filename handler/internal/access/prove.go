@@ -11,6 +11,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -108,7 +109,7 @@ func (u *run) permitAndAssume(ctx context.Context) (assumed bool, err error) {
 // settle takes the marker away, makes sure that the trust policy is the
 // intended one and that the stack still wants the role.
 func (u *run) settle(ctx context.Context) error {
-	var state stackState
+	var state stack.State
 	var trustErr error
 	parallel.Do(ctx, u.removeMarker,
 		func(ctx context.Context) {
@@ -116,7 +117,7 @@ func (u *run) settle(ctx context.Context) error {
 				trustErr = u.checkTrust(ctx)
 			}
 		},
-		func(ctx context.Context) { state = u.askStack(ctx, u.r, u.patience); u.asked = true },
+		func(ctx context.Context) { state = stack.Ask(ctx, u.stacks, u.r, u.patience); u.asked = true },
 	)
 	if err := u.stop(ctx, state); err != nil {
 		return err
@@ -128,15 +129,15 @@ func (u *run) settle(ctx context.Context) error {
 // have sent the Delete that follows a cancelled Create before the role was
 // made: then it is this run that removes the role. An Update that began before
 // its stack rolled back leaves the rest to the Update that restores the role.
-func (u *run) stop(ctx context.Context, state stackState) error {
+func (u *run) stop(ctx context.Context, state stack.State) error {
 	create := u.r.RequestType == cfn.RequestCreate
 	switch {
-	case create && state.cancelled():
-		err := fmt.Errorf("create role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.stack, state.resource)
+	case create && state.Cancelled():
+		err := fmt.Errorf("create role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.Stack, state.Resource)
 		u.opened = false
 		return errors.Join(err, u.remove(ctx, u.r, u.want.name))
-	case !create && state.rollingBack() && !u.rollback:
-		return fmt.Errorf("update role %s: %w: it is %s", u.want.name, errSuperseded, state.stack)
+	case !create && state.RollingBack() && !u.rollback:
+		return fmt.Errorf("update role %s: %w: it is %s", u.want.name, errSuperseded, state.Stack)
 	}
 	return nil
 }
@@ -178,7 +179,7 @@ func (u *run) cleanUp(ctx context.Context) {
 		if !cancelled {
 			return
 		}
-		if err := u.stop(ctx, u.askStack(ctx, u.r, time.Time{})); err != nil {
+		if err := u.stop(ctx, stack.Ask(ctx, u.stacks, u.r, time.Time{})); err != nil {
 			u.r.Log.WarnContext(ctx, "undone", "error", err)
 		}
 	})

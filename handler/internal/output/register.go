@@ -14,6 +14,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 )
 
@@ -42,11 +43,8 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 		r.Report(nothing)
 	}
 	p, unknown, err := decode(r.ResourceProperties)
-	if err == nil && r.RequestType == cfn.RequestCreate {
-		err = unknown
-	}
-	if err != nil {
-		return nil, err
+	if err != nil || unknown != nil && r.RequestType == cfn.RequestCreate {
+		return nil, properties.Invalid(unknown, err)
 	}
 	u := &run{Registry: g, r: r, props: p, want: owner{
 		StackID: r.StackID, LogicalID: r.LogicalResourceID, RequestID: r.RequestID, Attempt: rand.Text(), Digest: p.digest(),

@@ -47,7 +47,8 @@ func OneOf(values ...string) func(string) bool {
 // as well, and decoded elsewhere; ServiceToken and ServiceTimeout are
 // CloudFormation's own. The error unknown names those which do not exist. It is
 // apart from err, since a rollback to the properties of another version of the
-// function ignores them.
+// function ignores them; both are told where, say, a required property is
+// misspelt.
 func (t Table[T]) Decode(given map[string]any, into *T, others ...string) (unknown, err error) {
 	left := maps.Clone(given)
 	for _, name := range slices.Concat(others, []string{"ServiceToken", "ServiceTimeout"}) {
@@ -56,11 +57,19 @@ func (t Table[T]) Decode(given map[string]any, into *T, others ...string) (unkno
 	for _, p := range t {
 		value, ok := left[p.Name]
 		delete(left, p.Name)
-		if err := p.decode(value, ok, into); err != nil {
-			return nil, err
+		if err == nil {
+			err = p.decode(value, ok, into)
 		}
 	}
-	return t.unknown(left, others), nil
+	return t.unknown(left, others), err
+}
+
+// Invalid joins the two errors of [Table.Decode] into one line, nil if both are.
+func Invalid(unknown, err error) error {
+	if unknown == nil || err == nil {
+		return errors.Join(unknown, err)
+	}
+	return fmt.Errorf("%w; %w", unknown, err)
 }
 
 // decode sets the property. An empty string is as good as nothing given: it is

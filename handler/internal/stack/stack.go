@@ -24,9 +24,10 @@ type State struct{ Stack, Resource string }
 // Cancelled reports whether a Create is not wanted any more: CloudFormation may
 // already have sent the Delete that follows it.
 func (s State) Cancelled() bool {
-	return s.RollingBack() ||
-		strings.HasSuffix(s.Stack, "_FAILED") || strings.HasPrefix(s.Stack, "DELETE_") ||
-		strings.HasSuffix(s.Resource, "_FAILED") || strings.HasPrefix(s.Resource, "DELETE_")
+	gone := func(status string) bool {
+		return strings.Contains(status, "ROLLBACK") || strings.HasSuffix(status, "_FAILED") || strings.HasPrefix(status, "DELETE_")
+	}
+	return gone(s.Stack) || gone(s.Resource)
 }
 
 // RollingBack reports whether an Update brings back what was before.

@@ -1,4 +1,4 @@
-package access
+package stack
 
 import (
 	"testing"
@@ -44,8 +44,8 @@ func TestStackStatus(t *testing.T) {
 		}
 	}
 	for status, want := range tests {
-		s := stackState{stack: string(status), resource: "CREATE_IN_PROGRESS"}
-		if got := (told{s.cancelled(), s.rollingBack()}); got != want {
+		s := State{Stack: string(status), Resource: "CREATE_IN_PROGRESS"}
+		if got := (told{s.Cancelled(), s.RollingBack()}); got != want {
 			t.Errorf("%s: got %+v, want %+v", status, got, want)
 		}
 	}
@@ -93,7 +93,7 @@ func TestResourceStatus(t *testing.T) {
 	for status, want := range tests {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
-			if got := (stackState{stack: "CREATE_IN_PROGRESS", resource: string(status)}).cancelled(); got != want {
+			if got := (State{Stack: "CREATE_IN_PROGRESS", Resource: string(status)}).Cancelled(); got != want {
 				t.Errorf("cancelled: got %t, want %t", got, want)
 			}
 		})
