@@ -164,6 +164,22 @@ func TestWithoutBesideWhatElseIAMTakes(t *testing.T) {
 	}
 }
 
+// A statement that says more than a verifier's does is none, whatever it says;
+// and what stands beside the statements stays.
+func TestVerifiersKeepWhatTheyDoNotKnow(t *testing.T) {
+	t.Parallel()
+	like := strings.Replace(Verifier(verifier, externalID, "LIKE", noon.Add(time.Minute)).String(), `"Sid"`, `"NotAction":"x","Sid"`, 1)
+	one := Verifier(verifier, externalID, "ONE", noon.Add(time.Minute))
+	text := `{"Version":"2012-10-17","Id":"by-hand","Statement":[` + like + "," + one.String() + `]}`
+	unexpired, rest := Verifiers(text, verifier, noon)
+	if diff := cmp.Diff([]Statement{one}, unexpired); diff != "" {
+		t.Errorf("unexpired (-want +got):\n%s", diff)
+	}
+	if want := `{"Version":"2012-10-17","Id":"by-hand","Statement":[` + like + `]}`; !Equal(rest, want) {
+		t.Errorf("got the rest %s, want %s", rest, want)
+	}
+}
+
 func TestCheckPrincipal(t *testing.T) {
 	t.Parallel()
 	for _, arn := range []string{

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -123,6 +124,26 @@ func TestDenialString(t *testing.T) {
 	for _, test := range tests {
 		if got := test.denial.String(); got != test.want {
 			t.Errorf("%+v:\n got %s\nwant %s", test.denial, got, test.want)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ü", maxShort)
+	tests := []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"AWS's, without the request's ids", answer(400, "InvalidRequest", "no"), "InvalidRequest: no"},
+		{"another", errors.New("no route"), "no route"},
+		{"long, cut between runes", answer(400, "Code", long), "Code: " + strings.Repeat("ü", (maxShort-len("Code: "))/2) + "…"},
+		{"long by an odd byte", errors.New("x" + long), "x" + strings.Repeat("ü", maxShort/2-1) + "…"},
+	}
+	for _, test := range tests {
+		if got := short(test.err); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
 }
