@@ -20,15 +20,6 @@ import (
 // or show one that it has just deleted.
 const readLag = 10 * time.Second
 
-// patiently repeats a call of the function's own while it is denied, until
-// patience ends.
-func patiently(ctx context.Context, patience time.Time, call func(context.Context) error) error {
-	return poll.While(ctx, patience, func(ctx context.Context) (bool, error) {
-		err := call(ctx)
-		return verify.Denied(err), err
-	})
-}
-
 // write makes a call that writes the role. Just made, the role may not be
 // there yet for IAM; one that vanished later is never made again.
 func (u *run) write(ctx context.Context, call func(context.Context) error) error {
@@ -227,7 +218,7 @@ func (a *Access) detach(ctx context.Context, role, arn string) error {
 // getRolePatiently is getRoleAndPolicies for a Create: it expects no role, and
 // so asks for policies only if there is one.
 func (u *run) getRolePatiently(ctx context.Context, e cfn.Event, name string) (found *role, err error) {
-	err = patiently(ctx, u.patience, func(ctx context.Context) (err error) {
+	err = poll.WhileError(ctx, u.patience, verify.Denied, func(ctx context.Context) (err error) {
 		found, err = u.getRole(ctx, name)
 		return err
 	})

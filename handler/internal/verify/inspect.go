@@ -63,10 +63,7 @@ func (p *Probe) Inspect(ctx context.Context, patience time.Time) Bucket {
 
 // patiently repeats a read of the function's own while it is denied.
 func patiently(ctx context.Context, patience time.Time, read func(context.Context) error) error {
-	return poll.While(ctx, patience, func(ctx context.Context) (bool, error) {
-		err := read(ctx)
-		return Denied(err), err
-	})
+	return poll.WhileError(ctx, patience, Denied, read)
 }
 
 // head finds out whether the bucket exists, whose it is and where.
