@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -67,7 +69,7 @@ func (p *Probe) cure(d denial) string {
 func (p *Probe) cureAssume(d denial) string {
 	t := p.target
 	s := subject{
-		name: "the function's role", arn: t.Verifier, boundary: "of the function's role",
+		name: "the function's role", arn: lasting(t.Verifier), boundary: "of the function's role",
 		lacks: policy.Allow([]string{CheckAssumeRole}, t.RolePattern), resource: "the role's trust policy",
 	}
 	if d.lagging() {
@@ -79,11 +81,24 @@ func (p *Probe) cureAssume(d denial) string {
 // cureRemoval returns what lets the function take the marker away.
 func (p *Probe) cureRemoval(d denial) string {
 	t := p.target
-	s := subject{name: "the function's role", arn: t.Verifier, boundary: "of the function's role", resource: "the bucket policy of " + t.Bucket.Name}
+	s := subject{name: "the function's role", arn: lasting(t.Verifier), boundary: "of the function's role", resource: "the bucket policy of " + t.Bucket.Name}
 	s.lacks = policy.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
 		t.Bucket.ARN()+"/"+t.Bucket.Prefix+markerFolder+"*")
-	s.grant = policy.Grant(s.lacks, t.Bucket.Partition, t.Account, t.Verifier)
+	s.grant = policy.Grant(s.lacks, t.Bucket.Partition, t.Account, s.arn)
 	return s.cure(d)
+}
+
+// madeUp is the end of the names that CloudFormation makes up.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+var madeUp = regexp.MustCompile(`-[0-9A-Za-z]{12,13}$`)
+
+// lasting returns the pattern by which others may name the function's role: what
+// CloudFormation made up of its name is another when its stack is made anew.
+func lasting(arn string) string {
+	if end := madeUp.FindString(arn); end != "" && strings.ToLower(end[2:]) != end[2:] {
+		return strings.TrimSuffix(arn, end) + "-*"
+	}
+	return arn
 }
 
 // cure returns what mends a denial by a policy of somebody else's.
@@ -113,7 +128,7 @@ func (s subject) holder(l Layer) string {
 	case layerResource, layerTrust:
 		return s.resource
 	case layerIdentity:
-		return "the policies of " + s.arn
+		return "the policies of " + s.name
 	case layerBoundary:
 		return "the permissions boundary " + s.boundary
 	case layerSession:
