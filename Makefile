@@ -36,13 +36,13 @@ test-release: ## Package twice, publish to an S3 on this machine, deploy (needs 
 	RELEASE_TEST=1 go test -count=1 -run '^TestRelease$$' -v ./release
 
 .PHONY: check
-check: ## Check format, code and template (needs cfn-lint)
+check: ## Check format, code, template and examples (needs cfn-lint)
 	@command -v cfn-lint >/dev/null || { echo "make check needs cfn-lint: pip install cfn-lint"; exit 1; }
 	@unformatted=$$(gofmt -s -l .) && test -z "$$unformatted" || \
 		{ echo "not formatted; run make fmt: $$unformatted"; exit 1; }
 	go vet ./...
 	$(GOLANGCI_LINT) run
-	cfn-lint template.yaml
+	cfn-lint -- template.yaml examples/*.yaml
 	@mkdir -p build
 	python3 scripts/translate.py template.yaml > build/template.json
 	@# W3002: the code is a path, as it is before a release has a place in S3.

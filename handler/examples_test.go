@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+)
+
+const (
+	// exampleProvider is the stack that the examples import.
+	exampleProvider = "bitmovin-export"
+	// otherAccount owns the bucket of the example across accounts.
+	otherAccount = "444455556666"
+)
+
+// An exampleStack is a file of examples/, in the account that deploys it.
+type exampleStack struct {
+	file, account string
+	parameters    map[string]string
+}
+
+// The examples, each with its stacks in order.
+func oneStack() []exampleStack {
+	return []exampleStack{{"bucket-and-access.yaml", account, nil}}
+}
+
+func kmsBucket() []exampleStack {
+	p := map[string]string{"BucketName": "my-kms-exports"}
+	return []exampleStack{{"kms-bucket.yaml", account, p}, {"kms-access.yaml", account, p}}
+}
+
+func crossAccount() []exampleStack {
+	const name = "their-exports"
+	return []exampleStack{
+		{"cross-account-bucket.yaml", otherAccount, map[string]string{"BucketName": name, "ExportAccount": account}},
+		{"cross-account-access.yaml", account, map[string]string{"BucketName": name, "BucketOwner": otherAccount}},
+	}
+}
+
+func manyBuckets(vod string) []exampleStack {
+	return []exampleStack{{"many-buckets.yaml", account, map[string]string{"LiveBucketName": bucketName, "VodBucketName": vod}}}
+}
+
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	left := map[string]bool{}
+	files, err := filepath.Glob("../examples/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		left[filepath.Base(file)] = true
+	}
+	for name, stacks := range map[string][]exampleStack{
+		"a bucket and its access": oneStack(), "an SSE-KMS bucket": kmsBucket(),
+		"a bucket of another account": crossAccount(), "a provider and many buckets": manyBuckets("my-videos"),
+	} {
+		for _, s := range stacks {
+			delete(left, s.file)
+		}
+		t.Run(name, func(t *testing.T) {
+			x := newExamples(t, options{}, "")
+			for _, s := range stacks {
+				if err := x.deploy(s, x.text(s)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			x.checkVerified()
+		})
+	}
+	for file := range left {
+		t.Errorf("no example deploys %s", file)
+	}
+}
+
+// checkVerified sees that all access was verified, without a warning but that
+// new buckets have no ACLs.
+func (x *examples) checkVerified() {
+	x.Helper()
+	for _, v := range x.verdicts() {
+		checks := x.checks(v)
+		delete(checks, "ObjectOwnership")
+		for check, result := range checks {
+			if result != "PASS" {
+				x.Errorf("%s: %s is %s", v.PhysicalResourceId, check, result)
+			}
+		}
+		if got := v.Data["AccessVerified"]; got != "true" {
+			x.Errorf("%s: AccessVerified = %s, want true", v.PhysicalResourceId, got)
+		}
+	}
+}
+
+// TestOwnersMustAllow: without the statement that an example tells the owner of a
+// key or a bucket to add, the access fails and the reason asks for it.
+func TestOwnersMustAllow(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		stacks []exampleStack
+		want   string
+	}{
+		"in the key policy":    {kmsBucket(), "add to the policy of the KMS key"},
+		"in the bucket policy": {crossAccount(), "add to the bucket policy"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			x := newExamples(t, inShort(), "")
+			err := x.deployWithout("BitmovinExportAccess", test.stacks[0], test.stacks[1])
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestOwnersMayAllowTheCheck: without the statement about the function, what the
+// role can do is still verified.
+func TestOwnersMayAllowTheCheck(t *testing.T) {
+	x := newExamples(t, inShort(), "")
+	stacks := crossAccount()
+	if err := x.deployWithout("BitmovinExportAccessCheck", stacks[0], stacks[1]); err != nil {
+		t.Fatal(err)
+	}
+	v := x.last()
+	if got := v.Data["AccessVerified"]; got != "true" {
+		t.Errorf("AccessVerified = %s, want true", got)
+	}
+	if got := x.checks(v)["NoReadAccess"]; got != "NOT_TESTED" {
+		t.Errorf("NoReadAccess is %s, want NOT_TESTED", got)
+	}
+}
+
+// deployWithout deploys an owner's stack without a statement, then the access.
+func (x *examples) deployWithout(sid string, owner, access exampleStack) error {
+	x.Helper()
+	if err := x.deploy(owner, without(x.T, x.text(owner), sid)); err != nil {
+		x.Fatal(err)
+	}
+	return x.deploy(access, x.text(access))
+}
+
+// without returns a template without the statement of that Sid.
+func without(t *testing.T, template, sid string) string {
+	t.Helper()
+	const start = "          - Sid: "
+	before, rest, found := strings.Cut(template, start+sid+"\n")
+	if !found {
+		t.Fatalf("there is no statement %s", sid)
+	}
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(line, "            ") {
+			break
+		}
+		rest = strings.TrimPrefix(rest, line)
+	}
+	return before + rest
+}
+
+// TestProviderServesItsBucketsAlone: a stack that uses the provider of another
+// cannot name a bucket that AllowedBucketPrefix leaves out.
+func TestProviderServesItsBucketsAlone(t *testing.T) {
+	x := newExamples(t, inShort(), "my-analytics-")
+	stack := manyBuckets("my-videos")[0]
+	err := x.deploy(stack, x.text(stack))
+	if err == nil || !strings.Contains(err.Error(), "VodAccess") || !strings.Contains(err.Error(), "permissions boundary") {
+		t.Errorf("error %v, want one of VodAccess that names the boundary", err)
+	}
+}
+
+// inShort are the options of a desk where access is denied for good: the function
+// has less time to wait for a change that never propagates.
+func inShort() options { return options{timeout: 15 * time.Second} }
+
+// examples is a desk with a provider and, in another account, the owner of a bucket.
+type examples struct {
+	*desk
+	owner *cloudformation.Engine
+}
+
+func newExamples(t *testing.T, o options, allowedPrefix string) *examples {
+	t.Helper()
+	d := newDesk(t, o)
+	owner := cloudformation.New(cloudformation.Options{Cloud: d.cloud, Account: otherAccount, Region: region})
+	t.Cleanup(owner.Close)
+	d.cloud.Edit(func(s *aws.State) {
+		s.Buckets["my-videos"] = &aws.Bucket{Name: "my-videos", Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
+	})
+	provider := map[string]string{"BucketName": "", "AllowedBucketPrefix": allowedPrefix}
+	if _, err := d.deployText(exampleProvider, d.template(), provider); err != nil {
+		t.Fatal(err)
+	}
+	return &examples{d, owner}
+}
+
+func (x *examples) text(s exampleStack) string {
+	x.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "examples", s.file))
+	if err != nil {
+		x.Fatal(err)
+	}
+	return string(text)
+}
+
+// deploy deploys an example's stack in its account.
+func (x *examples) deploy(s exampleStack, text string) error {
+	x.Helper()
+	name := strings.TrimSuffix(s.file, ".yaml")
+	if s.account == account {
+		_, err := x.deployText(name, []byte(text), s.parameters)
+		return err
+	}
+	ctx, cancel := context.WithTimeout(x.Context(), patience)
+	defer cancel()
+	_, err := x.owner.Deploy(ctx, name, []byte(text), s.parameters)
+	return err
+}
