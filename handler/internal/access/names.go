@@ -1,9 +1,11 @@
 package access
 
 import (
+	"crypto/pbkdf2"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -25,7 +27,7 @@ const (
 // external id.
 func derivedName(r *customresource.Request) string {
 	sum := derive("role name", r.Event)
-	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:hashLength])
+	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum)[:hashLength])
 	head := "bitmovin-" + stackName(r.StackID) + "-" + r.LogicalResourceID
 	head = regexp.MustCompile(`[^\w+=,.@-]`).ReplaceAllString(head, "-")
 	return head[:min(len(head), maxRoleName-hashLength-1)] + "-" + hash
@@ -53,9 +55,18 @@ func derivedExternalID(r *customresource.Request) string {
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
-// derive hashes what identifies a resource, for one purpose.
-func derive(purpose string, e cfn.Event) [sha256.Size]byte {
-	return sha256.Sum256([]byte(strings.Join([]string{"bitmovin-export-access", purpose, e.StackID, e.LogicalResourceID}, "\x00")))
+// derivation is how often a hash is repeated. A stack's id is no secret but a
+// guess: it is made from the time. Each guess that somebody tries against the
+// hash in a role's name, to come by its external id, is to cost them this.
+const derivation = 10_000
+
+// derive hashes what identifies a resource, for one purpose, to 32 bytes.
+func derive(purpose string, e cfn.Event) []byte {
+	sum, err := pbkdf2.Key(sha256.New, e.StackID+"\x00"+e.LogicalResourceID, []byte("bitmovin-export-access "+purpose), derivation, sha256.Size)
+	if err != nil {
+		panic(fmt.Sprintf("derive the %s: %v", purpose, err)) // refuses short keys in FIPS mode alone
+	}
+	return sum
 }
 
 // stackName returns the name in a stack's id,

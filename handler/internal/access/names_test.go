@@ -17,9 +17,9 @@ import (
 func TestDerivedIsPinned(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ stack, logical, name, id string }{
-		{testStack, "ExportAccess", "bitmovin-analytics-ExportAccess-cn7hi3ahfnsl6ssv", "10f1efcd-7343-8fca-a9e1-2cfadf340bbf"},
+		{testStack, "ExportAccess", "bitmovin-analytics-ExportAccess-zqqttg4qb3ms7r43", "5fbb3d42-21b5-8fa4-bf5f-025c39782a4c"},
 		{"arn:aws:cloudformation:us-east-1:123456789012:stack/a-very-long-name-of-a-stack-in-which-much-is-said/0a1b2c3d-da77-11e4-872e-1234567db123",
-			"TheOneAndOnlyExportAccess", "bitmovin-a-very-long-name-of-a-stack-in-which-m-2rcsfcjjhxbk6bcj", "7c262abe-0ead-81d0-bcae-a43ef494617b"},
+			"TheOneAndOnlyExportAccess", "bitmovin-a-very-long-name-of-a-stack-in-which-m-eafdpbiihdwgcprd", "57918f2c-a49f-86a7-bebb-8e0b4132e994"},
 	}
 	for _, test := range tests {
 		r := requestOf(cfn.Event{StackID: test.stack, LogicalResourceID: test.logical})
