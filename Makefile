@@ -65,8 +65,8 @@ package: build ## Make the files of VERSION in dist/ (needs cfn-lint; BUCKET_PRE
 	@go run ./release package "$(VERSION)" $(BUCKET_PREFIX) $(REGIONS)
 
 .PHONY: publish
-publish: build ## Upload VERSION to the buckets BUCKET_PREFIX-region of REGIONS (needs cfn-lint and the AWS CLI)
-	@go run ./release publish "$(VERSION)" $(BUCKET_PREFIX) $(REGIONS)
+publish: package ## Upload VERSION to the buckets BUCKET_PREFIX-region of REGIONS (needs cfn-lint and the AWS CLI)
+	@go run ./release publish "$(VERSION)"
 
 .PHONY: deploy
 deploy: ## Deploy with SAM: BUCKET=name for one bucket, CONFIG_ENV=provider for the provider alone

@@ -4,11 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
-	"crypto/sha256"
-	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 )
 
@@ -34,17 +30,4 @@ func archive(binary []byte) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// sums returns the checksums of the other files, as `sha256sum --check` reads them.
-func (r release) sums() ([]byte, error) {
-	var lines strings.Builder
-	for _, file := range []string{zipFile, sbomFile, samFile, plainFile} {
-		content, err := os.ReadFile(r.path(file))
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&lines, "%x  %s\n", sha256.Sum256(content), file)
-	}
-	return []byte(lines.String()), nil
 }

@@ -10,9 +10,9 @@ import (
 func (r release) launchLinks() string {
 	var b strings.Builder
 	b.WriteString("| region | one bucket | provider for other stacks |\n|---|---|---|\n")
-	for _, region := range r.regions {
-		fmt.Fprintf(&b, "| `%s` | [Launch stack](%s) | [Launch stack](%s) |\n", region,
-			r.quickCreate(region, name), r.quickCreate(region, "bitmovin-export"))
+	for _, at := range r.buckets {
+		fmt.Fprintf(&b, "| `%s` | [Launch stack](%s) | [Launch stack](%s) |\n", at.region,
+			r.quickCreate(at, name), r.quickCreate(at, "bitmovin-export"))
 	}
 	return b.String()
 }
@@ -20,8 +20,8 @@ func (r release) launchLinks() string {
 // quickCreate opens the console where the stack is created:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-create-stacks-quick-create-links.html.
 // No character of the template's address needs to be encoded.
-func (r release) quickCreate(region, stack string) string {
-	template := fmt.Sprintf("https://%s.s3.%s.amazonaws.com/%s", r.bucket(region), region, r.key(plainFile))
+func (r release) quickCreate(at bucket, stack string) string {
+	template := fmt.Sprintf("https://%s.s3.%s.amazonaws.com/%s", at.name, at.region, r.key(plainFile))
 	return fmt.Sprintf("https://%[1]s.console.aws.amazon.com/cloudformation/home?region=%[1]s#/stacks/create/review?templateURL=%s&stackName=%s",
-		region, template, stack)
+		at.region, template, stack)
 }

@@ -1,10 +1,10 @@
 // Command release makes what a version consists of, and publishes it.
 //
 //	go run ./release package VERSION [BUCKET_PREFIX REGION...]
-//	go run ./release publish VERSION BUCKET_PREFIX REGION...
+//	go run ./release publish VERSION
 //
-// It is run in the root of the project after `make build`, as make package and
-// make publish do. The same sources and the same Go give the same bytes.
+// It is run in the root of the project, as make package and make publish do.
+// The same sources and the same Go give the same bytes.
 //
 // Lambda takes code only from a bucket in the function's own region, so that a
 // version is published to one bucket a region, <BUCKET_PREFIX>-<REGION>:
@@ -31,21 +31,21 @@ func main() {
 }
 
 var errUsage = errors.New(`usage: go run ./release package VERSION [BUCKET_PREFIX REGION...]
-       go run ./release publish VERSION BUCKET_PREFIX REGION...
-with make: make publish VERSION=0.1.0 BUCKET_PREFIX=acme-releases REGIONS="eu-west-1 us-east-1"`)
+       go run ./release publish VERSION`)
 
 func run(ctx context.Context, args []string, out *log.Logger) error {
-	if len(args) < 2 {
-		return errUsage
-	}
-	r, err := newRelease(args[1:])
-	if err != nil {
-		return err
-	}
 	switch {
-	case args[0] == "package":
+	case len(args) > 1 && args[0] == "package":
+		r, err := newRelease(args[1:])
+		if err != nil {
+			return err
+		}
 		return r.pack(ctx, out)
-	case args[0] == "publish" && r.published():
+	case len(args) == 2 && args[0] == "publish":
+		r, err := packaged(args[1])
+		if err != nil {
+			return err
+		}
 		return r.publish(ctx, out)
 	}
 	return errUsage

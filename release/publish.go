@@ -12,25 +12,24 @@ import (
 	"strings"
 )
 
-// publish packages the version and uploads it to the bucket of each region, the
-// plain template last, so that nobody can launch what is not all there. Then it
-// writes the launch links.
+// publish uploads the version to its buckets, the plain template last, so that
+// nobody can launch what is not all there. Then it writes the launch links.
 func (r release) publish(ctx context.Context, out *log.Logger) error {
 	if _, err := exec.LookPath("aws"); err != nil {
 		return fmt.Errorf("publishing needs the AWS CLI "+
 			"(https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html): %w", err)
 	}
-	if err := r.pack(ctx, out); err != nil {
+	if err := r.checkSums(); err != nil {
 		return err
 	}
-	owner, err := cli(ctx, "sts", "get-caller-identity", "--region", r.regions[0], "--query", "Account", "--output", "text")
+	account, err := cli(ctx, "sts", "get-caller-identity", "--region", r.buckets[0].region, "--query", "Account", "--output", "text")
 	if err != nil {
 		return fmt.Errorf("find out who publishes: %w", err)
 	}
-	for _, region := range r.regions {
-		b := bucket{name: r.bucket(region), region: region, owner: strings.TrimSpace(owner)}
+	for _, b := range r.buckets {
+		u := uploader{b, strings.TrimSpace(account)}
 		for _, file := range []string{zipFile, sbomFile, sumsFile, samFile, plainFile} {
-			if err := b.put(ctx, r.key(file), r.path(file)); err != nil {
+			if err := u.put(ctx, r.key(file), r.path(file)); err != nil {
 				return fmt.Errorf("publish s3://%s/%s: %w", b.name, r.key(file), err)
 			}
 		}
@@ -43,9 +42,13 @@ func (r release) publish(ctx context.Context, out *log.Logger) error {
 	return nil
 }
 
-// A bucket is one that versions are published to. Only its owner's will do: its
-// name may have been taken by somebody else, whose code would then be launched.
-type bucket struct{ name, region, owner string }
+// An uploader puts files into a bucket of the account that publishes. No other
+// account's will do: somebody else may have taken the name, and it would be
+// their code that is launched.
+type uploader struct {
+	bucket
+	owner string
+}
 
 var errPublished = errors.New("this version has been published with another content: publish a new version")
 
@@ -53,23 +56,23 @@ var errPublished = errors.New("this version has been published with another cont
 // same, so that a publication that broke off can be repeated, and what may have
 // been deployed stays what it is.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-func (b bucket) put(ctx context.Context, key, file string) error {
-	_, err := b.cli(ctx, "put-object", key, "--body", file, "--if-none-match", "*")
+func (u uploader) put(ctx context.Context, key, file string) error {
+	_, err := u.cli(ctx, "put-object", key, "--body", file, "--if-none-match", "*")
 	if err == nil || !strings.Contains(err.Error(), "(PreconditionFailed)") {
 		return err
 	}
-	return b.compare(ctx, key, file)
+	return u.compare(ctx, key, file)
 }
 
 // compare sees that what is at the key is the file.
-func (b bucket) compare(ctx context.Context, key, file string) error {
+func (u uploader) compare(ctx context.Context, key, file string) error {
 	dir, err := os.MkdirTemp("", name)
 	if err != nil {
 		return fmt.Errorf("make a directory: %w", err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what is left is the system's to clear
 	there := filepath.Join(dir, "there")
-	if _, err := b.cli(ctx, "get-object", key, there); err != nil {
+	if _, err := u.cli(ctx, "get-object", key, there); err != nil {
 		return err
 	}
 	want, err := os.ReadFile(file)
@@ -86,9 +89,9 @@ func (b bucket) compare(ctx context.Context, key, file string) error {
 	return nil
 }
 
-func (b bucket) cli(ctx context.Context, operation, key string, args ...string) (string, error) {
+func (u uploader) cli(ctx context.Context, operation, key string, args ...string) (string, error) {
 	return cli(ctx, append([]string{
-		"s3api", operation, "--bucket", b.name, "--region", b.region, "--expected-bucket-owner", b.owner, "--key", key,
+		"s3api", operation, "--bucket", u.name, "--region", u.region, "--expected-bucket-owner", u.owner, "--key", key,
 	}, args...)...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -27,11 +28,13 @@ const (
 // A release is a version, and where it is published.
 type release struct {
 	version string
-	// prefix of the buckets' names; empty for a version that is only packaged.
-	prefix string
-	// regions that have a bucket.
-	regions []string
+	// buckets are in the order of their regions; none for a version that is only
+	// packaged.
+	buckets []bucket
 }
+
+// A bucket holds versions for the stacks of its region.
+type bucket struct{ region, name string }
 
 var (
 	// A version stands in keys and links, so it has no build metadata, with its
@@ -47,33 +50,29 @@ var (
 // newRelease reads VERSION [BUCKET_PREFIX REGION...].
 func newRelease(args []string) (release, error) {
 	r := release{version: args[0]}
-	if len(args) > 1 {
-		r.prefix, r.regions = args[1], args[2:]
-	}
-	switch {
-	case !validVersion.MatchString(r.version):
+	if !validVersion.MatchString(r.version) {
 		return release{}, fmt.Errorf("VERSION %q is not a semantic version such as 0.1.0", r.version)
-	case r.prefix == "":
-		return r, nil
-	case !validPrefix.MatchString(r.prefix):
-		return release{}, fmt.Errorf("BUCKET_PREFIX %q: <BUCKET_PREFIX>-<region> must be a bucket's name, without dots", r.prefix)
-	case len(r.regions) == 0:
-		return release{}, fmt.Errorf("REGIONS names no region that has a bucket %s-<region>", r.prefix)
 	}
-	for _, region := range r.regions {
+	if len(args) == 1 {
+		return r, nil
+	}
+	prefix, regions := args[1], args[2:]
+	if !validPrefix.MatchString(prefix) || len(regions) == 0 {
+		return release{}, fmt.Errorf("BUCKET_PREFIX %q and REGIONS %q must name buckets, <prefix>-<region>, without dots", prefix, regions)
+	}
+	for _, region := range regions {
 		if !validRegion.MatchString(region) || strings.HasPrefix(region, "cn-") {
 			return release{}, fmt.Errorf("%q in REGIONS is not a region of the partition aws", region)
 		}
+		r.buckets = append(r.buckets, bucket{region, prefix + "-" + region})
 	}
+	slices.SortFunc(r.buckets, func(a, b bucket) int { return strings.Compare(a.region, b.region) })
+	r.buckets = slices.Compact(r.buckets)
 	return r, nil
 }
-
-func (r release) published() bool { return r.prefix != "" }
 
 // path of a file of the version on this machine.
 func (r release) path(file string) string { return filepath.Join("dist", r.version, file) }
 
 // key of a file of the version in every bucket.
 func (r release) key(file string) string { return path.Join(name, r.version, file) }
-
-func (r release) bucket(region string) string { return r.prefix + "-" + region }

@@ -30,6 +30,51 @@ const (
 	maxZip = 5 << 20
 )
 
+func TestNewRelease(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		args []string
+		want []bucket
+		err  string
+	}{
+		"packaged":        {args: []string{"0.1.0-rc.1"}},
+		"published":       {args: []string{"0.1.0", "acme", "us-east-1", "eu-west-1"}, want: []bucket{{"eu-west-1", "acme-eu-west-1"}, {"us-east-1", "acme-us-east-1"}}},
+		"a region twice":  {args: []string{"0.1.0", "acme", "eu-west-1", "eu-west-1"}, want: []bucket{{"eu-west-1", "acme-eu-west-1"}}},
+		"a tag":           {args: []string{"v0.1.0"}, err: `VERSION "v0.1.0"`},
+		"a path":          {args: []string{"../0.1.0"}, err: `VERSION "../0.1.0"`},
+		"build metadata":  {args: []string{"0.1.0+1"}, err: `VERSION "0.1.0+1"`},
+		"no regions":      {args: []string{"0.1.0", "acme"}, err: "must name buckets"},
+		"a prefix's dots": {args: []string{"0.1.0", "acme.com", "eu-west-1"}, err: `BUCKET_PREFIX "acme.com"`},
+		"no region":       {args: []string{"0.1.0", "acme", "Ireland"}, err: `"Ireland" in REGIONS`},
+		"China":           {args: []string{"0.1.0", "acme", "cn-north-1"}, err: `"cn-north-1" in REGIONS`},
+		"GovCloud":        {args: []string{"0.1.0", "acme", "us-gov-west-1"}, err: `"us-gov-west-1" in REGIONS`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := newRelease(test.args)
+			if test.err == "" && err != nil || test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
+				t.Fatalf("error %v, want %q", err, test.err)
+			}
+			if diff := cmp.Diff(test.want, r.buckets, cmp.AllowUnexported(bucket{})); diff != "" {
+				t.Errorf("buckets (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestEditsFitOnce: a template that was rewritten must not lose what a release
+// puts into it.
+func TestEditsFitOnce(t *testing.T) {
+	t.Parallel()
+	for _, template := range []string{"", "Conditions:\n", "      CodeUri: .\n      CodeUri: .\nConditions:\n"} {
+		r := release{version: version, buckets: []bucket{{"eu-west-1", "acme-eu-west-1"}}}
+		if _, err := apply(template, r.codeEdits()); err == nil {
+			t.Errorf("%q was edited", template)
+		}
+	}
+}
+
 // TestRelease does what a publisher does, with make, in copies of the project:
 // it packages twice, publishes to moto's S3, and deploys what was published.
 func TestRelease(t *testing.T) {
@@ -275,12 +320,12 @@ func startMoto(t *testing.T) {
 	}
 }
 
-// object returns what moto has of a file, asked without credentials.
+// object returns what moto has of a file.
 func object(t *testing.T, region, file string) string {
 	t.Helper()
 	there := filepath.Join(t.TempDir(), file)
-	r := release{version: version, prefix: prefix}
-	out, err := exec.Command("aws", "s3", "cp", "--region", region, "s3://"+r.bucket(region)+"/"+r.key(file), there).CombinedOutput()
+	key := release{version: version}.key(file)
+	out, err := exec.Command("aws", "s3", "cp", "--region", region, "s3://"+prefix+"-"+region+"/"+key, there).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -30,12 +33,12 @@ func (r release) samTemplate() ([]byte, error) {
 // the name of a bucket that the publisher does not have could be anybody's.
 func (r release) codeEdits() []edit {
 	uri := regexp.MustCompile(`(?m)^      CodeUri: \.$`)
-	if !r.published() {
+	if len(r.buckets) == 0 {
 		return []edit{{uri, "      CodeUri: " + zipFile}}
 	}
 	var buckets strings.Builder
-	for _, region := range r.regions {
-		fmt.Fprintf(&buckets, "    %s:\n      Bucket: %s\n", region, r.bucket(region))
+	for _, b := range r.buckets {
+		fmt.Fprintf(&buckets, "    %s:\n      Bucket: %s\n", b.region, b.name)
 	}
 	return []edit{
 		{uri, "      CodeUri:\n        Bucket: !FindInMap [Code, !Ref AWS::Region, Bucket]\n        Key: " + r.key(zipFile)},
@@ -53,4 +56,34 @@ func apply(text string, edits []edit) ([]byte, error) {
 		text = e.place.ReplaceAllLiteralString(text, e.text)
 	}
 	return []byte(text), nil
+}
+
+// packaged returns a version as it lies in its directory, with the buckets that
+// its template names.
+func packaged(version string) (release, error) {
+	r, err := newRelease([]string{version})
+	if err != nil {
+		return release{}, err
+	}
+	text, err := os.ReadFile(r.path(plainFile))
+	if err != nil {
+		return release{}, fmt.Errorf("read what is to be published: %w", err)
+	}
+	var template struct {
+		Mappings struct {
+			Code map[string]struct{ Bucket string }
+		}
+	}
+	if err := json.Unmarshal(text, &template); err != nil {
+		return release{}, fmt.Errorf("read %s: %w", r.path(plainFile), err)
+	}
+	code := template.Mappings.Code
+	for _, region := range slices.Sorted(maps.Keys(code)) {
+		r.buckets = append(r.buckets, bucket{region, code[region].Bucket})
+	}
+	if len(r.buckets) == 0 {
+		return release{}, fmt.Errorf(`%s names no buckets: make publish VERSION=%s BUCKET_PREFIX=acme-releases REGIONS="eu-west-1 us-east-1"`,
+			r.path(plainFile), version)
+	}
+	return r, nil
 }
