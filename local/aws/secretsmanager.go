@@ -43,7 +43,11 @@ func (c *Cloud) getSecretValue(k *call) (*reply, error) {
 	if len(parts) != 7 || parts[2] != "secretsmanager" || parts[5] != "secret" {
 		return nil, NotImplemented("a secret by another name than its ARN: %q", k.Resource)
 	}
-	if err := c.allow(k, request{Action: k.Op, Resource: k.Resource, ResourceAccount: parts[4]}); err != nil {
+	err := c.allow(k, request{Action: k.Op, Resource: k.Resource, ResourceAccount: parts[4]})
+	if key := c.state.SecretKeys[k.Resource]; err == nil && key != "" {
+		err = c.decryptSecret(k, key)
+	}
+	if err != nil {
 		if e := asError(err); e.Code == "AccessDenied" { // the protocol's own code and status
 			return nil, fail(http.StatusBadRequest, "AccessDeniedException", "%s", e.Message)
 		}
@@ -58,4 +62,27 @@ func (c *Cloud) getSecretValue(k *call) (*reply, error) {
 		name = name[:i]
 	}
 	return jsonReply(http.StatusOK, map[string]any{"ARN": k.Resource, "Name": name, "SecretString": text})
+}
+
+// decryptSecret decides on what Secrets Manager does with a key in the caller's name.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+func (c *Cloud) decryptSecret(k *call, arn string) error {
+	key := c.state.Keys[arn]
+	if key == nil {
+		return NotImplemented("the key %s of a secret", arn)
+	}
+	policy, err := parseDocument(LayerKey, key.Policy)
+	if err != nil {
+		return NotImplemented("the policy of key %s: %v", arn, err)
+	}
+	account, _ := splitARN(arn)
+	return c.allow(k, request{
+		Action: "kms:Decrypt", Resource: arn, ResourceAccount: account, ResourcePolicy: policy,
+		Context: map[string][]string{
+			"aws:ViaAWSService":               {"true"},
+			"kms:ViaService":                  {"secretsmanager." + k.Region + ".amazonaws.com"},
+			"kms:EncryptionContext:SecretARN": {k.Resource},
+			"kms:EncryptionContextKeys":       {"SecretARN", "SecretVersionId"},
+		},
+	})
 }

@@ -12,14 +12,25 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 )
 
-const secretARN = "arn:aws:secretsmanager:" + region + ":" + account + ":secret:team/key-AbCdEf"
+const (
+	secretARN      = "arn:aws:secretsmanager:" + region + ":" + account + ":secret:team/key-AbCdEf"
+	lockedARN      = "arn:aws:secretsmanager:" + region + ":" + account + ":secret:locked-AbCdEf"
+	otherLockedARN = "arn:aws:secretsmanager:" + region + ":" + account + ":secret:locked-GhIjKl"
+)
 
 func TestGetSecretValue(t *testing.T) {
 	t.Parallel()
 	c := start(t, aws.Options{})
 	c.Edit(func(s *aws.State) {
 		s.Secrets[secretARN] = "hush"
-		s.Roles[aws.RoleKey(account, "writer")].Inline["Secret"] = allow(`"secretsmanager:GetSecretValue"`, `"`+secretARN+`"`)
+		s.Secrets[lockedARN], s.SecretKeys[lockedARN] = "hush", keyARN
+		s.Keys[keyARN] = &aws.Key{ARN: keyARN, State: "Enabled", Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+			"Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":"kms:*","Resource":"*"}]}`}
+		inline := s.Roles[aws.RoleKey(account, "writer")].Inline
+		inline["Secret"] = allow(`"secretsmanager:GetSecretValue"`, `["`+secretARN+`","`+lockedARN+`","`+otherLockedARN+`"]`)
+		inline["SecretKey"] = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{
+			"kms:EncryptionContext:SecretARN":"` + lockedARN + `","kms:ViaService":"secretsmanager.` + region + `.amazonaws.com"}}}]}`
+		s.Secrets[otherLockedARN], s.SecretKeys[otherLockedARN] = "hush", keyARN
 	})
 	tests := []struct {
 		name, caller, region, secret string
@@ -28,6 +39,8 @@ func TestGetSecretValue(t *testing.T) {
 	}{
 		{name: "allowed by name", caller: writer, secret: secretARN, want: "hush"},
 		{name: "administrator", caller: admin, secret: secretARN, want: "hush"},
+		{name: "a customer's key", caller: writer, secret: lockedARN, want: "hush"},
+		{name: "a customer's key for another secret", caller: writer, secret: otherLockedARN, code: "AccessDeniedException"},
 		{name: "another secret", caller: writer, secret: secretARN + "2", code: "AccessDeniedException"},
 		{name: "none there", caller: admin, secret: secretARN + "2", code: "ResourceNotFoundException"},
 		{name: "another region", caller: admin, region: "us-east-1", secret: secretARN, code: "ResourceNotFoundException"},

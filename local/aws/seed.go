@@ -14,7 +14,7 @@ const (
 func seed() *State {
 	return &State{
 		Roles: map[string]*Role{}, Buckets: map[string]*Bucket{}, Keys: map[string]*Key{},
-		Secrets: map[string]string{}, LogGroups: map[string]*LogGroup{},
+		Secrets: map[string]string{}, SecretKeys: map[string]string{}, LogGroups: map[string]*LogGroup{},
 		Users: map[string]*User{bitmovinUser: {ARN: bitmovinUser, Inline: map[string]string{"AssumeRoles": assumeAny}}},
 		Policies: map[string]*ManagedPolicy{
 			s3FullAccess:        {s3FullAccess, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*","s3-object-lambda:*"],"Resource":"*"}]}`},

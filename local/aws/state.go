@@ -22,6 +22,9 @@ type State struct {
 	Keys map[string]*Key
 	// Secrets are the secrets of Secrets Manager by ARN, with their text.
 	Secrets map[string]string
+	// SecretKeys are the ARNs of the customer's keys that encrypt secrets, by the
+	// secret's ARN. AWS's own key, which encrypts the others, asks for nothing.
+	SecretKeys map[string]string
 	// LogGroups by name.
 	LogGroups map[string]*LogGroup
 	// Guardrails bind whole accounts: SCPs, RCPs and VPC endpoint policies.
