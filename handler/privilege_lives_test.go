@@ -27,6 +27,7 @@ func lives() map[string]func(*desk) {
 		"another boundary":       boundaryLife,
 		"provider and consumers": providerLife,
 		"key":                    keyLife,
+		"registration":           registrationLife,
 		"ACLs": func(d *desk) {
 			d.editBucket(func(b *aws.Bucket) { b.Ownership = "BucketOwnerPreferred" })
 			d.mustDeploy()
@@ -116,6 +117,16 @@ func keyLife(d *desk) {
 	d.editBucket(func(b *aws.Bucket) { b.Algorithm, b.KMSKey = "aws:kms", keyARN })
 	d.mustDeploy()
 	d.mustDeploy("ProbeWrites", "false")
+}
+
+// registrationLife registers outputs with a Bitmovin API key in a secret that a
+// customer's key encrypts.
+func registrationLife(d *desk) {
+	d.addKey()
+	d.addSecrets()
+	d.cloud.Edit(func(s *aws.State) { s.SecretKeys[secretARN] = keyARN })
+	d.mustDeploy("BitmovinApiKeySecretArn", secretARN)
+	d.mustDeploy("BitmovinApiKeySecretArn", secretARN, "ObjectPrefix", "exports/")
 }
 
 // addKey makes a key whose policy leaves it to the account's own policies.

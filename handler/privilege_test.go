@@ -68,7 +68,8 @@ func (l *ledger) record(t *testing.T, life func(*desk)) {
 			l.look(t, call)
 		}
 	})
-	d = newDesk(t, options{onEvent: func(e cloudformation.Event) {
+	api := startAPI(t)
+	d = newDesk(t, options{env: map[string]string{"BITMOVIN_API_URL": api.URL()}, onEvent: func(e cloudformation.Event) {
 		if strings.HasSuffix(e.Status, "_COMPLETE") {
 			d.cloud.View(l.read)
 		}
@@ -90,7 +91,7 @@ func (l *ledger) read(s *aws.State) {
 		}
 	}
 	for arn, p := range s.Policies {
-		if strings.Contains(arn, ":policy/"+stackName+"-Boundary-") {
+		if strings.Contains(arn, ":policy/"+stackName+"-Boundary-") || strings.Contains(arn, ":policy/"+stackName+"-ApiKeyPolicy-") {
 			l.grantedBy(p.Document)
 		}
 	}
