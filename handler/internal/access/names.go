@@ -58,7 +58,7 @@ func derivedExternalID(r *customresource.Request) string {
 // derivation is how often a hash is repeated. A stack's id is no secret but a
 // guess: it is made from the time. Each guess that somebody tries against the
 // hash in a role's name, to come by its external id, is to cost them this.
-const derivation = 10_000
+const derivation = 1_000
 
 // derive hashes what identifies a resource, for one purpose, to 32 bytes.
 func derive(purpose string, e cfn.Event) []byte {
