@@ -32,7 +32,7 @@ func (p props) bucket(partition string) policy.Bucket {
 }
 
 var (
-	externalIDPattern = regexp.MustCompile(`^[\w+=,.@:/-]{2,512}$`)
+	externalIDPattern = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 	roleNamePattern   = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
 	accountPattern    = regexp.MustCompile(`^\d{12}$`)
 	keyPattern        = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[\w-]+|alias/[\w/-]+)$`)
@@ -47,7 +47,7 @@ func table() properties.Table[props] {
 			// checkBucketName says more than yes or no.
 			Set: text(func(p *props) *string { return &p.BucketName }, anything)},
 		{Name: "ExternalId", Allowed: "2 to 512 characters of letters, digits and _+=,.@:/-",
-			Set: text(func(p *props) *string { return &p.ExternalID }, externalIDPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.ExternalID }, properties.Counted(externalIDPattern.MatchString, 2, 512))},
 		{Name: "AccessMode", Allowed: "Restricted or Full",
 			Set: text(func(p *props) *string { return &p.AccessMode }, properties.OneOf(restricted, full))},
 		{Name: "ObjectPrefix", Allowed: "a prefix that ends in / and does not begin with it, without *, ? and ${, of at most 512 bytes",

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 )
 
 // The tags by which a role is known to be of one stack and resource.
@@ -23,11 +25,11 @@ const (
 // maxTags is IAM's quota of 50 a role, less the provider's own.
 const maxTags = 48
 
-// The characters that IAM allows in tags.
+// What IAM allows in tags.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules
 var (
-	tagKeyPattern   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
-	tagValuePattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
+	validTagKey   = properties.Counted(isTagText, 1, 128)
+	validTagValue = properties.Counted(isTagText, 0, 256)
 )
 
 // ownerTags are the tags that a role of the event's resource carries.
@@ -73,12 +75,21 @@ func decodeTag(item any) (key, value string, err error) {
 	switch {
 	case !keyOK || !valueOK:
 		return "", "", errors.New("must have a Key and a Value, both text")
-	case !tagKeyPattern.MatchString(key) || !tagValuePattern.MatchString(value):
+	case !validTagKey(key) || !validTagValue(value):
 		return "", "", fmt.Errorf("the tag %q must be letters, digits, spaces and _.:/=+-@, at most 128 in the key and 256 in the value", key)
 	case hasPrefixFold(key, "aws:") || hasPrefixFold(key, tagPrefix):
 		return "", "", fmt.Errorf("the prefix of the key %q is reserved", key)
 	}
 	return key, value, nil
+}
+
+// isTagText reports whether IAM allows all characters of a text: letters, numbers
+// and spaces of any script, and a few signs. It is no pattern: one with all those
+// letters takes a tenth of a millisecond of every cold start.
+func isTagText(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.N, unicode.Z) && !strings.ContainsRune("_.:/=+-@", r)
+	})
 }
 
 func hasPrefixFold(s, prefix string) bool {

@@ -33,15 +33,16 @@ var (
 	secretPattern     = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$`)
 	bucketPattern     = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	rolePattern       = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
-	externalIDPattern = regexp.MustCompile(`^[\w+=,.@:/-]{2,512}$`)
+	externalIDPattern = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 	regionPattern     = regexp.MustCompile(`^[A-Z]+(_[A-Z]+)+_\d$`)
-	wordPattern       = regexp.MustCompile(`^[\w-]{1,128}$`)
+	wordPattern       = regexp.MustCompile(`^[\w-]+$`)
 )
 
 // table returns the properties in the order of the documentation.
 func table() properties.Table[props] {
 	anything := func(string) bool { return true }
 	short := func(s string) bool { return len(s) <= 255 }
+	word := properties.Counted(wordPattern.MatchString, 1, 128)
 	text := properties.Text[props]
 	return properties.Table[props]{
 		{Name: "ApiKeySecretArn", Allowed: "the ARN of a secret of Secrets Manager", Required: true,
@@ -57,17 +58,17 @@ func table() properties.Table[props] {
 		{Name: "ExternalIdMode", Allowed: "GENERATED, GLOBAL or CUSTOM",
 			Set: text(func(p *props) *string { return &p.ExternalIDMode }, properties.OneOf(generated, global, custom))},
 		{Name: "ExternalId", Allowed: "2 to 512 characters of letters, digits and _+=,.@:/-",
-			Set: text(func(p *props) *string { return &p.ExternalID }, externalIDPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.ExternalID }, properties.Counted(externalIDPattern.MatchString, 2, 512))},
 		{Name: "Description", Allowed: "a text of at most 255 bytes",
 			Set: text(func(p *props) *string { return &p.Description }, short)},
 		{Name: "OrganizationId", Allowed: "the id of an organization",
-			Set: text(func(p *props) *string { return &p.OrganizationID }, wordPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.OrganizationID }, word)},
 		{Name: "CloudRegion", Allowed: "a region as Bitmovin writes it, such as EU_WEST_1",
 			Set: text(func(p *props) *string { return &p.CloudRegion }, regionPattern.MatchString)},
 		{Name: "SignatureVersion", Allowed: "S3_V2 or S3_V4",
 			Set: text(func(p *props) *string { return &p.SignatureVersion }, properties.OneOf("S3_V2", "S3_V4"))},
 		{Name: "Md5MetaTag", Allowed: "the name of a metadata tag: letters, digits, _ and -",
-			Set: text(func(p *props) *string { return &p.MD5Field }, wordPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.MD5Field }, word)},
 	}
 }
 

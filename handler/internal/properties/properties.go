@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Property is one row of a table of properties: how its text is checked, and
@@ -41,6 +42,16 @@ func Text[T any](field func(*T) *string, valid func(string) bool) func(*T, strin
 // OneOf returns what is valid for a property with a fixed set of values.
 func OneOf(values ...string) func(string) bool {
 	return func(text string) bool { return slices.Contains(values, text) }
+}
+
+// Counted returns what is valid for a property of least to most characters. The
+// count is no part of a pattern, which is compiled into as many copies of what it
+// counts: each cold start would wait for that.
+func Counted(valid func(string) bool, least, most int) func(string) bool {
+	return func(text string) bool {
+		n := utf8.RuneCountInString(text)
+		return least <= n && n <= most && valid(text)
+	}
 }
 
 // Decode sets what is given of the table's properties. Those of others are known

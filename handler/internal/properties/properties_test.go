@@ -65,6 +65,16 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestCounted(t *testing.T) {
+	t.Parallel()
+	valid := properties.Counted(func(text string) bool { return !strings.Contains(text, "x") }, 2, 3)
+	for text, want := range map[string]bool{"": false, "a": false, "é": false, "ab": true, "éàü": true, "abcd": false, "xy": false} {
+		if got := valid(text); got != want {
+			t.Errorf("%q: valid is %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestDecodeLeavesTheEventAlone(t *testing.T) {
 	t.Parallel()
 	given := map[string]any{"Title": "Hymn", "Bogus": "x"}
