@@ -160,8 +160,9 @@ func (t task) attach(s *aws.State, arn string, roles []string) error {
 }
 
 // removeManagedPolicy detaches the policy from the roles that it names. One that
-// is in use besides cannot be deleted.
+// is in use besides, as a boundary too, cannot be deleted.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html
+// https://github.com/gruntwork-io/cloud-nuke/issues/972
 func removeManagedPolicy(t task) error {
 	var p managedPolicyProperties
 	if err := t.read(&p); err != nil {
@@ -172,7 +173,7 @@ func removeManagedPolicy(t task) error {
 			if slices.Contains(p.Roles, r.Name) {
 				r.Attached = slices.DeleteFunc(r.Attached, func(arn string) bool { return arn == t.physicalID })
 			}
-			if slices.Contains(r.Attached, t.physicalID) {
+			if r.Boundary == t.physicalID || slices.Contains(r.Attached, t.physicalID) {
 				return errors.New("cannot delete a policy attached to entities")
 			}
 		}
