@@ -9,6 +9,7 @@ GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(GO_FLAGS)
 GO_DESK := CGO_ENABLED=0 go run $(GO_FLAGS) ./local
 
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 EVENT ?= events/create.json
 CONFIG_ENV ?= default
@@ -36,12 +37,13 @@ test-release: ## Package twice, publish to an S3 on this machine, deploy (needs 
 	RELEASE_TEST=1 go test -count=1 -run '^TestRelease$$' -v ./release
 
 .PHONY: check
-check: ## Check format, code, template and examples (needs cfn-lint)
+check: ## Check format, code, workflows, template and examples (needs cfn-lint)
 	@command -v cfn-lint >/dev/null || { echo "make check needs cfn-lint: pip install cfn-lint"; exit 1; }
 	@unformatted=$$(gofmt -s -l .) && test -z "$$unformatted" || \
 		{ echo "not formatted; run make fmt: $$unformatted"; exit 1; }
 	go vet ./...
 	$(GOLANGCI_LINT) run
+	$(ACTIONLINT) .github/workflows/*.yaml
 	cfn-lint -- template.yaml examples/*.yaml
 	@mkdir -p build
 	python3 scripts/translate.py template.yaml > build/template.json
