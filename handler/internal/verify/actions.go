@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -154,6 +153,8 @@ func (p *Probe) tryDelete(ctx context.Context) {
 // try makes a call that must be allowed. A denial is repeated until the wait
 // ends, one by an explicit deny only until the policies have settled.
 func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
+	ctx, cancel := quarters(ctx, 3)
+	defer cancel()
 	began := time.Now()
 	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
@@ -166,7 +167,7 @@ func (p *Probe) try(ctx context.Context, check string, call func(context.Context
 		p.Report.Set(check, Pass, "works", "")
 	case denied:
 		p.fail(check, d.ofKey(), d.String(), p.cure(d), err)
-	case httpStatus(err) != 0 && httpStatus(err) < http.StatusInternalServerError:
+	case answered(err):
 		p.fail(check, fix != "", "refused: "+short(err), fix, err)
 	default:
 		p.Report.Set(check, NotTested, "got no answer: "+short(err), "")
@@ -193,6 +194,8 @@ func (p *Probe) tryNot(ctx context.Context, check, action string, call func(cont
 		p.Report.Set(check, NotTested, "does not apply to full access", "")
 		return
 	}
+	ctx, cancel := quarters(ctx, 3)
+	defer cancel()
 	end := time.Now().Add(Settling)
 	if p.until.Before(end) {
 		end = p.until

@@ -155,7 +155,7 @@ func TestWait(t *testing.T) {
 		{"no deadline", 0, Propagation, Propagation},
 		{"a far deadline", 10 * time.Minute, Propagation, Propagation},
 		{"a deadline before it", 100 * time.Second, Propagation, 75 * time.Second},
-		{"the deadline is over", -4 * time.Second, Propagation, -3 * time.Second},
+		{"the deadline is over", -4 * time.Second, Propagation, -4 * time.Second},
 		{"in a rollback", 100 * time.Second, 0, 0},
 	}
 	for _, test := range tests {

@@ -22,6 +22,8 @@ const sessionDuration = 15 * time.Minute
 // which the caller sees that the role still trusts the function. An error of
 // reassert ends it and is returned.
 func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error) (bool, error) {
+	ctx, cancel := quarters(ctx, 3)
+	defer cancel()
 	client := sts.NewFromConfig(p.cfg)
 	began, asserted := time.Now(), time.Now()
 	var out *sts.AssumeRoleOutput
@@ -61,14 +63,16 @@ func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error
 // reportAssume records why the role could not be assumed.
 func (p *Probe) reportAssume(err error, waited time.Duration) {
 	d, denied := asDenial(err)
-	detail, fix := "could not be tried: "+short(err), ""
+	verdict, detail, fix := Fail, "could not be tried: "+short(err), ""
 	switch {
+	case !answered(err):
+		verdict = NotTested
 	case denied && d.lagging():
 		detail = fmt.Sprintf("still denied after %d s: the role has not propagated, or a policy denies it to the function", int(waited.Seconds()))
 		fix = p.cureAssume(d)
 	case denied:
 		detail, fix = d.String(), p.cureAssume(d)
 	}
-	p.Report.Set(CheckAssumeRole, Fail, detail, fix)
+	p.Report.Set(CheckAssumeRole, verdict, detail, fix)
 	p.Report.answer(CheckAssumeRole, err)
 }

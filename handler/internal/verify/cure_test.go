@@ -251,6 +251,7 @@ func TestReportAssume(t *testing.T) {
 			"denied by an explicit Deny in a service control policy (SCP) of the organization", `{"ArnNotEquals":{"aws:PrincipalArn":"` + lasting(testVerifier) + `"}}`, Fail},
 		{"another error", answer(403, "RegionDisabledException", "STS is not activated in this region"),
 			"could not be tried: RegionDisabledException: STS is not activated in this region", "", Fail},
+		{"no answer", broken, "could not be tried: SlowDown: please", "", NotTested},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

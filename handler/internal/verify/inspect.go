@@ -38,6 +38,8 @@ type Bucket struct {
 // of a read is repeated until patience ends: the function's own policy may be
 // seconds old.
 func (p *Probe) Inspect(ctx context.Context, patience time.Time) Bucket {
+	ctx, cancel := quarters(ctx, 1)
+	defer cancel()
 	read := func() {
 		parallel.Do(ctx,
 			func(ctx context.Context) { p.head(ctx, patience) },
@@ -206,6 +208,12 @@ func httpStatus(err error) int {
 		return resp.HTTPStatusCode()
 	}
 	return 0
+}
+
+// answered reports whether err is AWS's decision on a call, and not that it made none.
+func answered(err error) bool {
+	status := httpStatus(err)
+	return status != 0 && status < http.StatusInternalServerError
 }
 
 // maxShort is how many bytes of an answer a Reason has room for.

@@ -20,6 +20,8 @@ func (p *Probe) Prepare(ctx context.Context, patience time.Time) {
 	if !p.writesObject() {
 		return
 	}
+	ctx, cancel := quarters(ctx, 1)
+	defer cancel()
 	err := patiently(ctx, patience, func(ctx context.Context) error {
 		if !p.bucket.Versioned {
 			return p.deleteVersion(ctx, p.marker(), nil)

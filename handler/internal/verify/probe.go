@@ -110,11 +110,23 @@ func inRegion(region string) func(*s3.Options) {
 // the time limit, less a quarter of what is left of ctx, so that clean-up and
 // verdict have their time too.
 func (p *Probe) Wait(ctx context.Context, limit time.Duration) {
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)*3/4)
-	}
 	p.until = time.Now().Add(limit)
+	ctx, cancel := quarters(ctx, 3)
+	defer cancel()
+	if end, ok := ctx.Deadline(); ok && end.Before(p.until) {
+		p.until = end
+	}
 }
 
 // Until returns when the wait that [Probe.Wait] set ends.
 func (p *Probe) Until() time.Time { return p.until }
+
+// quarters returns a context that ends when n quarters of what is left of ctx
+// are over: a call that hangs must not take all the time that there is.
+func quarters(ctx context.Context, n int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)*time.Duration(n)/4)
+}
