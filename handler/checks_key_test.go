@@ -1,0 +1,222 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+)
+
+const (
+	keyAlias   = "alias/exports"
+	aliasARN   = "arn:aws:kms:" + region + ":" + account + ":" + keyAlias
+	foreignKey = "arn:aws:kms:" + region + ":" + otherAccount + ":key/5678abcd-12ab-34cd-56ef-1234567890ab"
+)
+
+// keyAllows is a statement of a key policy that leaves the actions to the
+// account's own policies.
+func keyAllows(actions string) string {
+	return `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":` + actions + `,"Resource":"*"}`
+}
+
+// keyDenies is a statement of a key policy that denies the export roles an action.
+func keyDenies(action string) string {
+	return `{"Effect":"Deny","Principal":"*","Action":"` + action + `","Resource":"*",` + roles + `}`
+}
+
+// encrypt makes a key with an alias and a policy, and encrypts the bucket with
+// it, by that name.
+func encrypt(s *aws.State, name string, statements ...string) {
+	s.Keys[keyARN] = &aws.Key{ARN: keyARN, State: "Enabled", Policy: policyOf(statements...), Aliases: []string{keyAlias}}
+	b := s.Buckets[bucketName]
+	b.Algorithm, b.KMSKey = "aws:kms", name
+}
+
+// keyDenials are denials of the bucket's key.
+func keyDenials() []denied {
+	const put = "s3:PutObject"
+	const generate = "denied for want of kms:GenerateDataKey"
+	return []denied{{
+		name: "key policy has neither role nor account", check: put, layer: generate + " because nothing allows it in the KMS key's policy",
+		deny: func(s *aws.State) {
+			encrypt(s, keyARN, `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+otherAccount+`:root"},"Action":"kms:*","Resource":"*"}`)
+		},
+		where: "add to the policy of the KMS key " + keyARN, at: inKey,
+	}, {
+		name: "key policy denies", check: put, layer: generate + " by an explicit Deny in the KMS key's policy",
+		deny:  func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`), keyDenies("kms:GenerateDataKey")) },
+		where: "the policy of the KMS key " + keyARN, at: inKey,
+	}, {
+		// An object of one part can be written, a greater one cannot.
+		name: "key policy lacks kms:Decrypt", check: "Encryption", layer: "denied for want of kms:Decrypt because nothing allows it in the KMS key's policy",
+		deny:  func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:GenerateDataKey"`)) },
+		where: "add to the policy of the KMS key " + keyARN, at: inKey,
+	}, {
+		name: "by alias, key policy lacks the account", check: put, layer: generate,
+		deny: func(s *aws.State) {
+			encrypt(s, aliasARN, `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+otherAccount+`:root"},"Action":"kms:*","Resource":"*"}`)
+		},
+		where: "add to the policy of the KMS key " + keyARN, at: inKey,
+	}, {
+		name: "boundary lacks the key", check: put, layer: generate + " because nothing allows it in the role's permissions boundary",
+		provider: []string{"PermissionsBoundaryArn", houseBoundary},
+		deny: func(s *aws.State) {
+			encrypt(s, keyARN, keyAllows(`"kms:*"`))
+			houseBoundaryOf(s, `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`)
+		},
+		where: "add to the permissions boundary " + houseBoundary, at: inHouseBoundary,
+	}, {
+		name: "boundary lacks the key, by alias", check: put, layer: generate + " because nothing allows it in the role's permissions boundary",
+		provider: []string{"PermissionsBoundaryArn", houseBoundary},
+		deny: func(s *aws.State) {
+			encrypt(s, aliasARN, keyAllows(`"kms:*"`))
+			houseBoundaryOf(s, `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`)
+		},
+		where: "add to the permissions boundary " + houseBoundary, at: inHouseBoundary,
+	}, {
+		name: "SCP lacks the key", check: put, layer: generate + " because nothing allows it in a service control policy (SCP)",
+		deny: func(s *aws.State) {
+			encrypt(s, keyARN, keyAllows(`"kms:*"`))
+			guard(s, aws.LayerSCP, `{"Effect":"Allow","NotAction":"kms:*","Resource":"*"}`)
+		},
+		where: "add to the organization's service control policy (SCP)", at: inGuardrail,
+	}, {
+		name: "another account's key", check: put, layer: generate + ", and AWS does not say by which policy",
+		deny: func(s *aws.State) {
+			s.Keys[foreignKey] = &aws.Key{ARN: foreignKey, State: "Enabled", Policy: policyOf(
+				`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + otherAccount + `:root"},"Action":"kms:*","Resource":"*"}`)}
+			b := s.Buckets[bucketName]
+			b.Algorithm, b.KMSKey = "aws:kms", foreignKey
+		},
+		where: "add to the policy of the KMS key " + foreignKey + ", which must exist in " + region,
+		at:    func(s *aws.State) *string { return &s.Keys[foreignKey].Policy },
+	}}
+}
+
+// TestKeys: the bucket's key is detected by whatever name, granted to the role
+// for S3 alone, and proven, with an object and without.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		key        string
+		properties properties
+		resource   string
+	}{
+		"by ARN":                {keyARN, nil, keyARN},
+		"by id":                 {strings.TrimPrefix(keyARN, "arn:aws:kms:"+region+":"+account+":key/"), nil, keyARN},
+		"by alias":              {keyAlias, nil, strings.TrimSuffix(aliasARN, keyAlias) + "key/*"},
+		"by an alias's ARN":     {aliasARN, nil, strings.TrimSuffix(aliasARN, keyAlias) + "key/*"},
+		"named by ARN":          {keyARN, properties{"KmsKeyArn": keyARN}, keyARN},
+		"named by alias":        {keyARN, properties{"KmsKeyArn": aliasARN}, strings.TrimSuffix(aliasARN, keyAlias) + "key/*"},
+		"below a prefix":        {keyARN, properties{"ObjectPrefix": "exports/"}, keyARN},
+		"without an object":     {keyARN, properties{"ProbeWrites": "false"}, keyARN},
+		"AWS's own":             {"", nil, ""},
+		"AWS's own by alias":    {"alias/aws/s3", nil, ""},
+		"Full access has a key": {keyARN, properties{"AccessMode": "Full"}, keyARN},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newChecked(t, options{}, "AllowFullAccess", "true")
+			d.cloud.Edit(func(s *aws.State) { encrypt(s, tc.key, keyAllows(`"kms:*"`)) })
+			if got := d.mustCheck(tc.properties)["Encryption"]; got != "PASS" {
+				t.Errorf("Encryption is %s, want PASS", got)
+			}
+			statement := ""
+			for _, text := range d.exportRole().Inline {
+				if _, after, ok := strings.Cut(text, "BitmovinOutputKeyPermissions"); ok {
+					statement = after
+				}
+			}
+			if tc.resource == "" && statement == "" {
+				return
+			}
+			for _, want := range []string{`"` + tc.resource + `"`, `"kms:ViaService":"s3.` + region + `.amazonaws.com"`} {
+				if !strings.Contains(statement, want) {
+					t.Errorf("the key's statement does not say %s: %s", want, statement)
+				}
+			}
+		})
+	}
+}
+
+// TestKeyIsInNoState: a key that nobody can use fails with the step that mends it.
+func TestKeyIsInNoState(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		spoil, mend func(*aws.State)
+		cure        string
+	}{
+		"disabled": {
+			func(s *aws.State) { s.Keys[keyARN].State = "Disabled" }, func(s *aws.State) { s.Keys[keyARN].State = "Enabled" },
+			"enable the KMS key",
+		},
+		"to be deleted": {
+			func(s *aws.State) { s.Keys[keyARN].State = "PendingDeletion" }, func(s *aws.State) { s.Keys[keyARN].State = "Enabled" },
+			"cancel the deletion of the KMS key",
+		},
+		"gone": {
+			func(s *aws.State) { delete(s.Keys, keyARN) }, func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) },
+			"use a KMS key that exists in the bucket's region",
+		},
+	} {
+		for mode, p := range map[string]properties{"object": nil, "no object": {"ProbeWrites": "false"}} {
+			t.Run(name+", "+mode, func(t *testing.T) {
+				d := newChecked(t, options{})
+				d.cloud.Edit(func(s *aws.State) {
+					encrypt(s, keyARN, keyAllows(`"kms:*"`))
+					tc.spoil(s)
+				})
+				reason := d.mustFail(p)
+				if !strings.Contains(reason, "s3:PutObject, Encryption: refused: KMS.") || !strings.Contains(reason, tc.cure) {
+					t.Errorf("the reason does not name %q: %s", tc.cure, reason)
+				}
+				d.cloud.Edit(tc.mend)
+				d.mustCheck(p)
+			})
+		}
+	}
+}
+
+// TestKeyIsNotTheOneNamed: KmsKeyArn is another key than the bucket's; the
+// reason names the right one.
+func TestKeyIsNotTheOneNamed(t *testing.T) {
+	d := newChecked(t, options{})
+	d.cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+	reason := d.mustFail(properties{"KmsKeyArn": foreignKey})
+	d.mustCheck(properties{"KmsKeyArn": keyTold(t, reason)})
+}
+
+// keyTold returns the ARN that the reason says to set KmsKeyArn to.
+func keyTold(t *testing.T, reason string) string {
+	t.Helper()
+	_, told, _ := strings.Cut(reason, "set KmsKeyArn to ")
+	told, _, _ = strings.Cut(told, " ")
+	if told != keyARN {
+		t.Errorf("the reason names the key %q, want %s: %s", told, keyARN, reason)
+	}
+	return told
+}
+
+// TestKeyCannotBeRead: the function may not read the bucket's encryption. The
+// write tells the key, and with that in KmsKeyArn all is well.
+func TestKeyCannotBeRead(t *testing.T) {
+	d := newChecked(t, options{})
+	d.cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+	d.cloud.Inject(&aws.Fault{Op: "s3:GetBucketEncryption", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
+	reason := d.mustFail(nil)
+	checks := d.mustCheck(properties{"KmsKeyArn": keyTold(t, reason)})
+	if checks["Encryption"] != "PASS" {
+		t.Errorf("Encryption is %s, want PASS", checks["Encryption"])
+	}
+}
+
+// TestNoKeyCannotBeRead: the same without a key is only a warning.
+func TestNoKeyCannotBeRead(t *testing.T) {
+	d := newChecked(t, options{})
+	d.cloud.Inject(&aws.Fault{Op: "s3:GetBucketEncryption", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
+	if got := d.mustCheck(nil)["Encryption"]; got != "WARN" {
+		t.Errorf("Encryption is %s, want WARN", got)
+	}
+	if got := d.logged("Encryption"); !strings.Contains(got.Fix, "set KmsKeyArn") {
+		t.Errorf("the log tells %+v", got)
+	}
+}

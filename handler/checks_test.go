@@ -1,0 +1,244 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+)
+
+// checkTimeout is the function's where a denial is to last. The function waits
+// for a share of what is left of it, so that a short one keeps the tests short.
+const checkTimeout = 12 * time.Second
+
+// theActions are the four that an export needs.
+var theActions = []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:PutObject", "s3:PutObjectAcl"}
+
+// newChecked is a desk whose function has little time, and a provider with the
+// parameters, pairs of name and value.
+func newChecked(t *testing.T, o options, pairs ...string) *desk {
+	t.Helper()
+	if o.timeout == 0 {
+		o.timeout = checkTimeout
+	}
+	d := newDesk(t, o)
+	p := parameters(pairs...)
+	p["BucketName"] = ""
+	if _, err := d.deployText(providerStack, d.template(), p); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// check creates or updates the stack app, and sees that what the function says
+// of it is true: nothing is verified, and under Enforce nothing is accepted,
+// that was not proven by a call.
+func (d *desk) check(p properties) (*cloudformation.Stack, error) {
+	d.Helper()
+	all := properties{"BucketName": bucketName}.with(p)
+	requests, calls := len(d.engine.Requests()), len(d.cloud.Calls())
+	s, err := d.app(all, nil)
+	if len(d.engine.Requests()) == requests {
+		d.Fatalf("no request was sent: %v", err)
+	}
+	v := d.verdictOf(d.engine.Requests()[requests])
+	if err == nil != (v.Status == "SUCCESS") {
+		d.Fatalf("the stack says %v, the verdict %+v", err, v)
+	}
+	unproven := unproven(d.cloud.Calls()[calls:], v.PhysicalResourceId)
+	enforced := all["Verification"] == nil || all["Verification"] == "Enforce"
+	switch {
+	case err != nil:
+	case v.Data["AccessVerified"] == "true" && len(unproven) > 0:
+		d.Errorf("AccessVerified is true without a call that proves %v", unproven)
+	case enforced && v.Data["AccessVerified"] != "true":
+		d.Errorf("AccessVerified is %s, and Enforce accepts it", v.Data["AccessVerified"])
+	}
+	return s, err
+}
+
+// mustCheck is check where nothing may fail; it returns the checks.
+func (d *desk) mustCheck(p properties) map[string]string {
+	d.Helper()
+	if _, err := d.check(p); err != nil {
+		d.Fatal(err)
+	}
+	return d.checks(d.last())
+}
+
+// mustFail is check where the create must fail, and then the stack is deleted;
+// it returns the reason.
+func (d *desk) mustFail(p properties) string {
+	d.Helper()
+	if _, err := d.check(p); err == nil {
+		d.Fatalf("the stack was created: %v", d.last().Data)
+	}
+	if roles := d.exportRoles(); len(roles) > 0 {
+		d.Errorf("the failed create left %+v", roles)
+	}
+	reason := d.created().Reason
+	d.delete(appStack)
+	return reason
+}
+
+// created returns the verdict of the last Create.
+func (d *desk) created() verdict {
+	d.Helper()
+	for _, r := range slices.Backward(d.engine.Requests()) {
+		if r.RequestType == "Create" {
+			return d.verdictOf(r)
+		}
+	}
+	d.Fatal("there was no Create")
+	return verdict{}
+}
+
+func (d *desk) verdictOf(r *cloudformation.Request) verdict {
+	d.Helper()
+	for _, put := range d.engine.Inbox().Puts(r.RequestID) {
+		if put.Stored {
+			return decodeVerdict(d.T, put.Body)
+		}
+	}
+	d.Fatalf("%s has no verdict", r.RequestID)
+	return verdict{}
+}
+
+// unproven returns what of sts:AssumeRole and the four actions no call proves,
+// of those calls that succeeded.
+func unproven(calls []aws.Call, role string) []string {
+	proven := map[string]bool{}
+	asRole := fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/bitmovin-access-check", account, role)
+	for _, c := range calls {
+		if c.Status != 200 {
+			continue
+		}
+		if c.Op == "sts:AssumeRole" && strings.HasSuffix(c.Params.Get("RoleArn"), "/"+role) {
+			proven[c.Op] = true
+		}
+		if c.Caller != asRole {
+			continue
+		}
+		switch c.Op {
+		case "s3:GetBucketLocation", "s3:PutObjectAcl":
+			proven[c.Op] = true
+		case "s3:ListObjectsV2":
+			proven["s3:ListBucket"] = true
+		case "s3:PutObject", "s3:CreateMultipartUpload":
+			proven["s3:PutObject"] = true
+			if c.Params.Get("x-amz-acl") != "" {
+				proven["s3:PutObjectAcl"] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(append([]string{"sts:AssumeRole"}, theActions...), func(action string) bool { return proven[action] })
+}
+
+// A checkLine is a check as the function's log tells it.
+type checkLine struct{ Name, Verdict, Detail, Fix, Answer string }
+
+// logged returns the check's latest line in the function's log.
+func (d *desk) logged(name string) checkLine {
+	d.Helper()
+	var found checkLine
+	for line := range strings.Lines(d.engine.Logs()) {
+		var c struct {
+			checkLine
+			Message string
+		}
+		if json.Unmarshal([]byte(line), &c) == nil && c.Message == "check" && c.Name == name {
+			found = c.checkLine
+		}
+	}
+	if found.Name == "" {
+		d.Fatalf("the log does not tell the check %s", name)
+	}
+	return found
+}
+
+// pasteable returns what a text says to paste: the first JSON in it.
+func pasteable(t *testing.T, text string) map[string]any {
+	t.Helper()
+	at := strings.Index(text, "{")
+	if at < 0 {
+		t.Fatalf("there is nothing to paste in %q", text)
+	}
+	var pasted map[string]any
+	if err := json.NewDecoder(strings.NewReader(text[at:])).Decode(&pasted); err != nil {
+		t.Fatalf("%q cannot be pasted: %v", text[at:], err)
+	}
+	return pasted
+}
+
+// paste puts what is to be pasted into a policy: a statement beside those that
+// are there, a condition into each Deny.
+func paste(t *testing.T, policy string, pasted map[string]any) string {
+	t.Helper()
+	doc := map[string]any{"Version": "2012-10-17", "Statement": []any{}}
+	if policy != "" {
+		if err := json.Unmarshal([]byte(policy), &doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	statements := doc["Statement"].([]any)
+	if pasted["Effect"] != nil {
+		doc["Statement"] = append(statements, pasted)
+	} else {
+		for _, s := range statements {
+			if s := s.(map[string]any); s["Effect"] == "Deny" {
+				condition, _ := s["Condition"].(map[string]any)
+				merged := maps.Clone(pasted)
+				maps.Copy(merged, condition)
+				s["Condition"] = merged
+			}
+		}
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// A place is a policy that somebody keeps: a function that returns where it
+// stands in the state.
+type place func(*aws.State) *string
+
+// mend pastes what a text says into the policy at the place.
+func (d *desk) mend(text string, at place) {
+	d.Helper()
+	pasted := pasteable(d.T, text)
+	d.cloud.Edit(func(s *aws.State) {
+		policy := at(s)
+		*policy = paste(d.T, *policy, pasted)
+	})
+}
+
+func inBucket(s *aws.State) *string { return &s.Buckets[bucketName].Policy }
+
+func inKey(s *aws.State) *string { return &s.Keys[keyARN].Policy }
+
+func inHouseBoundary(s *aws.State) *string { return &s.Policies[houseBoundary].Document }
+
+func inGuardrail(s *aws.State) *string { return &s.Guardrails[0].Policy }
+
+// policyOf is a policy of statements, each JSON.
+func policyOf(statements ...string) string {
+	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
+}
+
+// houseBoundaryOf puts the organisation's boundary on the desk.
+func houseBoundaryOf(s *aws.State, statements ...string) {
+	s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: policyOf(statements...)}
+}
+
+// guard puts a guardrail on the desk's account.
+func guard(s *aws.State, layer aws.Layer, statements ...string) {
+	s.Guardrails = []aws.Guardrail{{Layer: layer, Account: account, Policy: policyOf(statements...)}}
+}
