@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/lambda"
+)
+
+// forge sends the function an event that CloudFormation did not send: what a
+// Create of the stack guest would be, but for the given fields.
+func (g *guest) forge(fields map[string]any) verdict {
+	g.Helper()
+	id := lambda.NewUUID()
+	event := map[string]any{
+		"RequestType": "Create", "RequestId": id, "ResponseURL": g.engine.Inbox().URL(id), "ResourceType": "Custom::BitmovinExportAccess",
+		"LogicalResourceId": "Forged", "StackId": g.stackID(guestStack),
+		"ResourceProperties": map[string]any{"BucketName": bucketName, "Verification": "Off"},
+	}
+	maps.Copy(event, fields)
+	payload, err := json.Marshal(event)
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.engine.Function(g.token()).Invoke(payload).Wait()
+	puts := g.engine.Inbox().Puts(id)
+	if len(puts) != 1 {
+		g.Fatalf("%v: %d answers, want one", fields, len(puts))
+	}
+	return decodeVerdict(g.T, puts[0].Body)
+}
+
+func (d *desk) stackID(name string) string {
+	d.Helper()
+	s, err := d.engine.Stack(name)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return s.ID
+}
+
+// token is the provider's ServiceToken.
+func (d *desk) token() string {
+	d.Helper()
+	s, err := d.engine.Stack(stackName)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return s.Outputs["ServiceToken"]
+}
+
+// TestForgedEvent: an event of another account, region or type changes nothing
+// and asks AWS nothing. (Who may invoke the function and names a stack of its
+// own account and region, is believed.)
+func TestForgedEvent(t *testing.T) {
+	g := newGuest(t)
+	guid := g.stackID(guestStack)[strings.LastIndex(g.stackID(guestStack), "/")+1:]
+	stack := func(place string) map[string]any {
+		return map[string]any{"StackId": "arn:" + place + ":stack/" + guestStack + "/" + guid}
+	}
+	kind := func(name string) map[string]any { return map[string]any{"ResourceType": name} }
+	for name, fields := range map[string]map[string]any{
+		"another account":               stack("aws:cloudformation:" + region + ":999999999999"),
+		"no account":                    stack("aws:cloudformation:" + region + ":"),
+		"another region":                stack("aws:cloudformation:us-east-1:" + account),
+		"another partition":             stack("aws-cn:cloudformation:" + region + ":" + account),
+		"another service":               stack("aws:s3:" + region + ":" + account),
+		"no stack's ARN":                {"StackId": "arn:aws:cloudformation:" + region + ":" + account + ":stackset/x:1"},
+		"no ARN":                        {"StackId": account},
+		"no stack":                      {"StackId": ""},
+		"another type":                  kind("Custom::Other"),
+		"a type in other letters":       kind("custom::bitmovinexportaccess"),
+		"a type with more to it":        kind("Custom::BitmovinExportAccess/x"),
+		"the nameless type":             kind("AWS::CloudFormation::CustomResource"),
+		"another request":               {"RequestType": "Import"},
+		"the same, in other letters":    {"RequestType": "create"},
+		"another account's, to delete":  {"RequestType": "Delete", "PhysicalResourceId": nameIn(ownRole), "StackId": "arn:aws:cloudformation:" + region + ":999999999999:stack/team/1"},
+		"another account's, to restore": {"RequestType": "Update", "PhysicalResourceId": nameIn(ownRole), "StackId": "arn:aws:cloudformation:" + region + ":999999999999:stack/team/1"},
+	} {
+		before := len(g.cloud.Calls())
+		if v := g.forge(fields); v.Status != "FAILED" {
+			t.Errorf("%s: %s, want FAILED", name, v.Status)
+		}
+		for _, call := range g.cloud.Calls()[before:] {
+			t.Errorf("%s: the function called %s", name, call.Op)
+		}
+	}
+	g.wantHarmless()
+}
+
+// TestForgedPhysicalID: no event of one stack deletes or takes over a role that
+// is another's, whatever its physical id says.
+func TestForgedPhysicalID(t *testing.T) {
+	g := newGuest(t)
+	for _, id := range []string{
+		nameIn(ownRole), strings.ToUpper(nameIn(ownRole)), ownRole, "administrator", "/administrator", "other-role", "unbounded", "*", " ",
+	} {
+		for _, kind := range []string{"Delete", "Update"} {
+			// With a RoleName of the same text nothing else is looked for.
+			properties := map[string]any{"BucketName": bucketName, "Verification": "Off", "RoleName": id}
+			v := g.forge(map[string]any{"RequestType": kind, "PhysicalResourceId": id, "ResourceProperties": properties})
+			if kind == "Update" && v.Status != "FAILED" {
+				t.Errorf("Update of %q: %s, want FAILED", id, v.Status)
+			}
+		}
+	}
+	g.wantHarmless()
+}
+
+// TestPlantedRole: a role that somebody has made below the path and tagged as
+// the resource's is put into its boundary, then rid of those it trusts and of
+// what it may do, and only then gets the permissions.
+func TestPlantedRole(t *testing.T) {
+	g := newGuest(t)
+	planted := &aws.Role{
+		Account: account, Name: "planted", Path: rolePath, Trust: trustAccount, Inline: map[string]string{"All": anything}, Attached: []string{administratorAccess},
+		Tags: map[string]string{"bitmovin-export-access:stack-id": g.stackID(guestStack), "bitmovin-export-access:logical-id": logicalID},
+	}
+	g.cloud.Edit(func(s *aws.State) { s.Roles[aws.RoleKey(account, "planted")] = planted })
+	since := len(g.writes())
+	if err := g.deploy(map[string]any{"RoleName": "planted"}); err != nil {
+		t.Fatal(err)
+	}
+	g.wantHarmless()
+	g.wantCapped()
+	want := []string{"PutRolePermissionsBoundary", "UpdateAssumeRolePolicy", "PutRolePolicy"}
+	if diff := cmp.Diff(want, g.writes()[since:][:3]); diff != "" {
+		t.Errorf("first writes (-want +got):\n%s", diff)
+	}
+	r := g.roles()[aws.RoleKey(account, "planted")]
+	if len(r.Attached) != 0 || len(r.Inline) != 1 || slices.Contains(slices.Collect(maps.Values(r.Inline)), anything) {
+		t.Errorf("the role still has %v and %v", r.Inline, r.Attached)
+	}
+}
