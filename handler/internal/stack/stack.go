@@ -22,12 +22,13 @@ import (
 type State struct{ Stack, Resource string }
 
 // Cancelled reports whether a Create is not wanted any more: CloudFormation may
-// already have sent the Delete that follows it.
+// already have sent the Delete that follows it. A resource that was skipped is
+// retained: its stack is gone, and it is to stay.
 func (s State) Cancelled() bool {
 	gone := func(status string) bool {
 		return strings.Contains(status, "ROLLBACK") || strings.HasSuffix(status, "_FAILED") || strings.HasPrefix(status, "DELETE_")
 	}
-	return gone(s.Stack) || gone(s.Resource)
+	return s.Resource != "DELETE_SKIPPED" && (gone(s.Stack) || gone(s.Resource))
 }
 
 // RollingBack reports whether an Update brings back what was before.

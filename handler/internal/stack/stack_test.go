@@ -65,7 +65,7 @@ func TestResourceStatus(t *testing.T) {
 		"DELETE_IN_PROGRESS":          true,
 		"DELETE_COMPLETE":             true,
 		"DELETE_FAILED":               true,
-		"DELETE_SKIPPED":              true,
+		"DELETE_SKIPPED":              false, // retained
 		"IMPORT_IN_PROGRESS":          false,
 		"IMPORT_COMPLETE":             false,
 		"IMPORT_FAILED":               true,
