@@ -158,21 +158,28 @@ func (g *guest) deploy(properties map[string]any) error {
 }
 
 // wantHarmless sees that no call since the guest came has given anything to
-// anyone, and that the roles of others are as they were.
+// anyone, that none was tried on the roles of others, and that these are as
+// they were.
 func (g *guest) wantHarmless() {
 	g.Helper()
+	others := g.roles()
+	maps.DeleteFunc(others, func(key string, _ aws.Role) bool {
+		_, before := g.before[key]
+		return !before
+	})
+	if diff := cmp.Diff(g.before, others); diff != "" {
+		g.Errorf("the roles of others (-before +after):\n%s", diff)
+	}
 	for _, call := range g.cloud.Calls()[g.since:] {
+		_, op, _ := strings.Cut(call.Op, ":")
+		for _, r := range others {
+			if call.Resource == r.ARN() && !strings.HasPrefix(op, "Get") && !strings.HasPrefix(op, "List") {
+				g.Errorf("%s of another's role %s: %s", call.Op, r.ARN(), call.Code)
+			}
+		}
 		if call.Status < 400 {
 			g.wantHarmlessCall(call)
 		}
-	}
-	now := g.roles()
-	maps.DeleteFunc(now, func(key string, _ aws.Role) bool {
-		_, others := g.before[key]
-		return !others
-	})
-	if diff := cmp.Diff(g.before, now); diff != "" {
-		g.Errorf("the roles of others (-before +after):\n%s", diff)
 	}
 }
 
