@@ -61,11 +61,11 @@ func newApp(t *testing.T, o options) *desk {
 }
 
 // startApp is newApp in a test that does not run beside others.
-func startApp(t *testing.T, o options) *desk {
-	t.Helper()
-	d := startDesk(t, o)
+func startApp(tb testing.TB, o options) *desk {
+	tb.Helper()
+	d := startDesk(tb, o)
 	if _, err := d.deployText(providerStack, d.template(), map[string]string{"BucketName": ""}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return d
 }
@@ -121,9 +121,9 @@ type roleState struct {
 }
 
 func (d *desk) actual(r aws.Role) roleState {
-	s := roleState{Name: r.Name, Boundary: r.Boundary, Trust: decode(d.T, r.Trust), Inline: map[string]any{}, Attached: r.Attached, Tags: r.Tags}
+	s := roleState{Name: r.Name, Boundary: r.Boundary, Trust: decode(d.TB, r.Trust), Inline: map[string]any{}, Attached: r.Attached, Tags: r.Tags}
 	for name, text := range r.Inline {
-		s.Inline[name] = decode(d.T, text)
+		s.Inline[name] = decode(d.TB, text)
 	}
 	if len(s.Attached) == 0 {
 		s.Attached = nil
@@ -136,8 +136,8 @@ func (d *desk) desired(s *cloudformation.Stack, p properties) roleState {
 	r := roleState{
 		Name:     text("RoleName"),
 		Boundary: d.stack(providerStack).Resources["Boundary"].PhysicalID,
-		Trust:    decode(d.T, bitmovinTrust(text("ExternalId"))),
-		Inline:   map[string]any{"BitmovinExportAccess": decode(d.T, publishedBelow(text("ObjectPrefix")))},
+		Trust:    decode(d.TB, bitmovinTrust(text("ExternalId"))),
+		Inline:   map[string]any{"BitmovinExportAccess": decode(d.TB, publishedBelow(text("ObjectPrefix")))},
 		Tags:     map[string]string{"bitmovin-export-access:stack-id": s.ID, "bitmovin-export-access:logical-id": logicalID},
 	}
 	if text("AccessMode") == "Full" {

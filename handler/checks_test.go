@@ -103,7 +103,7 @@ func (d *desk) verdictOf(r *cloudformation.Request) verdict {
 	d.Helper()
 	for _, put := range d.engine.Inbox().Puts(r.RequestID) {
 		if put.Stored {
-			return decodeVerdict(d.T, put.Body)
+			return decodeVerdict(d.TB, put.Body)
 		}
 	}
 	d.Fatalf("%s has no verdict", r.RequestID)
@@ -163,27 +163,27 @@ func (d *desk) logged(name string) checkLine {
 }
 
 // pasteable returns what a text says to paste: the first JSON in it.
-func pasteable(t *testing.T, text string) map[string]any {
-	t.Helper()
+func pasteable(tb testing.TB, text string) map[string]any {
+	tb.Helper()
 	at := strings.Index(text, "{")
 	if at < 0 {
-		t.Fatalf("there is nothing to paste in %q", text)
+		tb.Fatalf("there is nothing to paste in %q", text)
 	}
 	var pasted map[string]any
 	if err := json.NewDecoder(strings.NewReader(text[at:])).Decode(&pasted); err != nil {
-		t.Fatalf("%q cannot be pasted: %v", text[at:], err)
+		tb.Fatalf("%q cannot be pasted: %v", text[at:], err)
 	}
 	return pasted
 }
 
 // paste puts what is to be pasted into a policy: a statement beside those that
 // are there, a condition into each Deny.
-func paste(t *testing.T, policy string, pasted map[string]any) string {
-	t.Helper()
+func paste(tb testing.TB, policy string, pasted map[string]any) string {
+	tb.Helper()
 	doc := map[string]any{"Version": "2012-10-17", "Statement": []any{}}
 	if policy != "" {
 		if err := json.Unmarshal([]byte(policy), &doc); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	statements := doc["Statement"].([]any)
@@ -201,7 +201,7 @@ func paste(t *testing.T, policy string, pasted map[string]any) string {
 	}
 	text, err := json.Marshal(doc)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(text)
 }
@@ -213,10 +213,10 @@ type place func(*aws.State) *string
 // mend pastes what a text says into the policy at the place.
 func (d *desk) mend(text string, at place) {
 	d.Helper()
-	pasted := pasteable(d.T, text)
+	pasted := pasteable(d.TB, text)
 	d.cloud.Edit(func(s *aws.State) {
 		policy := at(s)
-		*policy = paste(d.T, *policy, pasted)
+		*policy = paste(d.TB, *policy, pasted)
 	})
 }
 

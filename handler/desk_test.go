@@ -42,21 +42,30 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what is left is the system's to clear
-	binary = filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the function: %v\n%s", err, out)
+	if binary, err = build(".", dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+// build builds a command of this package's folder with the Makefile's flags into
+// dir, for this machine or what env says, and returns its path.
+func build(command, dir string, env ...string) (string, error) {
+	path := filepath.Join(dir, "bootstrap")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=lambda.norpc", "-o", path, command)
+	build.Env = slices.Concat(os.Environ(), []string{"CGO_ENABLED=0"}, env)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", command, err, out)
+	}
+	return path, nil
 }
 
 // A desk is an AWS with one bucket, on which template.yaml can be deployed.
 // When the test ends it deletes all stacks and sees that the promises hold that
 // hold for every sequence of events.
 type desk struct {
-	*testing.T
+	testing.TB
 	cloud  *aws.Cloud
 	engine *cloudformation.Engine
 	// leaves are the roles that may be left, by [aws.RoleKey]: those which the
@@ -83,19 +92,19 @@ func newDesk(t *testing.T, o options) *desk {
 }
 
 // startDesk is newDesk in a test that does not run beside others.
-func startDesk(t *testing.T, o options) *desk {
-	t.Helper()
+func startDesk(tb testing.TB, o options) *desk {
+	tb.Helper()
 	cloud := aws.Start(o.Options)
-	d := &desk{T: t, cloud: cloud, leaves: map[string]bool{}}
+	d := &desk{TB: tb, cloud: cloud, leaves: map[string]bool{}}
 	d.engine = cloudformation.New(cloudformation.Options{
 		Cloud: cloud, Account: account, Region: region, Binary: binary, Timeout: o.timeout, FunctionEnv: o.env, OnEvent: o.onEvent,
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		d.checkPromises()
 		d.engine.Close()
 		cloud.Close()
-		if t.Failed() {
-			t.Logf("what the function printed:\n%s", d.engine.Logs())
+		if tb.Failed() {
+			tb.Logf("what the function printed:\n%s", d.engine.Logs())
 		}
 	})
 	cloud.Edit(func(s *aws.State) {
@@ -202,28 +211,28 @@ func (d *desk) verdicts() []verdict {
 	for _, r := range d.engine.Requests() {
 		for _, put := range d.engine.Inbox().Puts(r.RequestID) {
 			if put.Stored {
-				list = append(list, decodeVerdict(d.T, put.Body))
+				list = append(list, decodeVerdict(d.TB, put.Body))
 			}
 		}
 	}
 	return list
 }
 
-func decodeVerdict(t *testing.T, body []byte) verdict {
-	t.Helper()
+func decodeVerdict(tb testing.TB, body []byte) verdict {
+	tb.Helper()
 	var v verdict
 	if err := json.Unmarshal(body, &v); err != nil {
-		t.Fatalf("response %s: %v", body, err)
+		tb.Fatalf("response %s: %v", body, err)
 	}
 	return v
 }
 
 // decode decodes JSON, for a comparison of what it says.
-func decode(t *testing.T, text string) any {
-	t.Helper()
+func decode(tb testing.TB, text string) any {
+	tb.Helper()
 	var v any
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		t.Fatalf("decode %s: %v", text, err)
+		tb.Fatalf("decode %s: %v", text, err)
 	}
 	return v
 }
@@ -307,7 +316,7 @@ func (d *desk) checkAnswers() {
 			if len(put.Body) > 4096 {
 				d.Errorf("%s: the response has %d bytes", r.RequestID, len(put.Body))
 			}
-			if got, want := decodeVerdict(d.T, put.Body), decodeVerdict(d.T, puts[0].Body); got.Status != want.Status {
+			if got, want := decodeVerdict(d.TB, put.Body), decodeVerdict(d.TB, puts[0].Body); got.Status != want.Status {
 				d.Errorf("%s: two verdicts: %s and %s", r.RequestID, want.Status, got.Status)
 			}
 		}

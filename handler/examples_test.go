@@ -139,19 +139,19 @@ func TestOwnersMayAllowTheCheck(t *testing.T) {
 // deployWithout deploys an owner's stack without a statement, then the access.
 func (x *examples) deployWithout(sid string, owner, access exampleStack) error {
 	x.Helper()
-	if err := x.deploy(owner, without(x.T, x.text(owner), sid)); err != nil {
+	if err := x.deploy(owner, without(x.TB, x.text(owner), sid)); err != nil {
 		x.Fatal(err)
 	}
 	return x.deploy(access, x.text(access))
 }
 
 // without returns a template without the statement of that Sid.
-func without(t *testing.T, template, sid string) string {
-	t.Helper()
+func without(tb testing.TB, template, sid string) string {
+	tb.Helper()
 	const start = "          - Sid: "
 	before, rest, found := strings.Cut(template, start+sid+"\n")
 	if !found {
-		t.Fatalf("there is no statement %s", sid)
+		tb.Fatalf("there is no statement %s", sid)
 	}
 	for line := range strings.Lines(rest) {
 		if !strings.HasPrefix(line, "            ") {

@@ -171,7 +171,7 @@ func (b *bureau) late(kind string) verdict {
 	event.ResponseURL = b.engine.Inbox().URL("late-" + event.RequestID)
 	b.send(event)
 	puts := b.engine.Inbox().Puts("late-" + event.RequestID)
-	return decodeVerdict(b.T, puts[len(puts)-1].Body)
+	return decodeVerdict(b.TB, puts[len(puts)-1].Body)
 }
 
 func (b *bureau) send(event cfn.Event) {

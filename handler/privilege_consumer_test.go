@@ -153,7 +153,7 @@ func (g *guest) deploy(properties map[string]any) error {
 	g.Helper()
 	all := map[string]any{"BucketName": bucketName, "ExternalId": "guests-id", "Verification": "Off"}
 	maps.Copy(all, properties)
-	_, err := g.deployText(guestStack, team(g.T, all), nil)
+	_, err := g.deployText(guestStack, team(g.TB, all), nil)
 	return err
 }
 

@@ -161,15 +161,15 @@ func (d *desk) mustDeployProvider(prefix string, pairs ...string) {
 
 func (d *desk) mustDeployTeam(properties map[string]any) {
 	d.Helper()
-	if _, err := d.deployText(teamStack, team(d.T, properties), nil); err != nil {
+	if _, err := d.deployText(teamStack, team(d.TB, properties), nil); err != nil {
 		d.Fatal(err)
 	}
 }
 
 // team is the template of a stack with the one resource, of the provider that
 // the stack of template.yaml is.
-func team(t *testing.T, properties map[string]any) []byte {
-	t.Helper()
+func team(tb testing.TB, properties map[string]any) []byte {
+	tb.Helper()
 	all := map[string]any{"ServiceToken": map[string]any{"Fn::ImportValue": stackName + "-ServiceToken"}, "ServiceTimeout": 1200}
 	for name, value := range properties {
 		all[name] = value
@@ -178,7 +178,7 @@ func team(t *testing.T, properties map[string]any) []byte {
 		logicalID: map[string]any{"Type": "Custom::BitmovinExportAccess", "Properties": all},
 	}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return text
 }
