@@ -27,8 +27,14 @@ build-ProviderFunction: ## Build the function into ARTIFACTS_DIR; `sam build` ca
 	$(GO_BUILD) -o "$${ARTIFACTS_DIR:?is set by sam build}/bootstrap" ./handler
 
 .PHONY: test
+# The tests wait for policies to settle more than they work, so that many run side by side.
 test: ## Run the tests with the race detector
-	go test -race ./...
+	go test -race -parallel 16 ./...
+
+.PHONY: test-moto
+test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewhere (needs moto)
+	@command -v moto_server >/dev/null || { echo "make test-moto needs moto_server: pip install 'moto[server]'"; exit 1; }
+	MOTO_TEST=1 go test -count=1 -run '^TestMoto$$' -v ./handler
 
 .PHONY: test-release
 test-release: ## Package twice, publish to an S3 on this machine, deploy (needs cfn-lint, the AWS CLI and moto)
@@ -55,8 +61,8 @@ fmt: ## Format the code
 	gofmt -s -w .
 
 .PHONY: demo
-demo: ## Create, break, repair and delete the stack on an AWS on the desk
-	@$(GO_DESK) demo
+demo: ## Create, break, repair and delete the stack on an AWS on the desk; REGISTER=1 with Bitmovin's output
+	@$(GO_DESK) demo $(if $(REGISTER),register)
 
 .PHONY: invoke
 invoke: ## Send EVENT (default events/create.json) to the function on an AWS on the desk

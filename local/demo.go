@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/console"
 )
@@ -18,6 +19,8 @@ const (
 	bucketName = "my-analytics-exports"
 	// roleName is given only so that the role's ARN fits into a line.
 	roleName = "bitmovin"
+	// keySecret is the ARN of the secret with the key of Bitmovin's API.
+	keySecret = "arn:aws:secretsmanager:" + region + ":" + account + ":secret:bitmovin-AbCdEf"
 	// propagation is how long a change in IAM takes to be effective everywhere.
 	propagation = 2 * time.Second
 )
@@ -26,13 +29,17 @@ const (
 type story struct {
 	*desk
 	*console.Console
+	// registers: the stack has the output registered, too.
+	registers bool
 }
 
 // demo tells the story on an AWS with these options. It fails if anything is not
 // as it should be.
-func demo(ctx context.Context, p parts, o aws.Options, c *console.Console) error {
+func demo(ctx context.Context, p parts, o aws.Options, registers bool, c *console.Console) error {
 	s := newStory(p, o, c)
 	defer s.close()
+	s.registers = registers
+	s.addSecret(keySecret)
 	return s.tell(ctx)
 }
 
@@ -54,7 +61,12 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.showChecks(stack.Outputs["Checks"]); err != nil {
 		return err
 	}
-	s.showOutputs(stack, "AccessVerified", "BucketRegion", "ExternalId", "RoleArn", "OutputRequest")
+	if s.registers {
+		s.showOutputs(stack, "AccessVerified", "BucketRegion", "ExternalId", "RoleArn", "OutputId")
+		s.api.View(func(state *bitmovin.State) { showRegistered(s.Console, state) })
+	} else {
+		s.showOutputs(stack, "AccessVerified", "BucketRegion", "ExternalId", "RoleArn", "OutputRequest")
+	}
 
 	s.Act("2. Break", "Someone freezes the bucket. An update of the stack, so that Bitmovin writes only below exports/, "+
 		"is refused and rolled back.")
@@ -82,9 +94,13 @@ func (s *story) tell(ctx context.Context) error {
 
 // deploy deploys the template for the bucket and a prefix in it.
 func (s *story) deploy(ctx context.Context, prefix string) (*cloudformation.Stack, error) {
-	return s.stacks.Deploy(ctx, stackName, s.template, map[string]string{
-		"BucketName": bucketName, "RoleName": roleName, "ObjectPrefix": prefix,
-	})
+	p := map[string]string{"BucketName": bucketName, "ObjectPrefix": prefix}
+	if s.registers {
+		p["BitmovinApiKeySecretArn"], p["BitmovinApiKeySecretField"] = keySecret, "current"
+	} else {
+		p["RoleName"] = roleName
+	}
+	return s.stacks.Deploy(ctx, stackName, s.template, p)
 }
 
 // deployInVain is deploy when it must end in a rollback, and returns the JSON to

@@ -14,7 +14,7 @@ import (
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := demo(t.Context(), built, aws.Options{}, console.New(&out, false)); err != nil {
+	if err := demo(t.Context(), built, aws.Options{}, false, console.New(&out, false)); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	rest := out.String()
@@ -26,7 +26,7 @@ func TestDemo(t *testing.T) {
 		"\n  AccessVerified: true\n",
 		"\n  RoleArn: arn:aws:iam::111122223333:role/bitmovin/eu-west-1/exports/bitmovin\n",
 		"  UPDATE_FAILED       ExportAccess      Custom::BitmovinExportAccess\n",
-		"s3:PutObject is denied ",
+		"s3:PutObject: denied by an explicit Deny in\n",
 		"\n      {\n        \"ArnNotEquals\": {\n          \"aws:PrincipalArn\":\n",
 		"  UPDATE_ROLLBACK_COMPLETE  exports\n",
 		"  UPDATE_COMPLETE     exports           AWS::CloudFormation::Stack\n",
@@ -49,6 +49,25 @@ func TestDemo(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "\x1b") {
 		t.Error("there are escape codes though no terminal reads them")
+	}
+}
+
+func TestDemoRegister(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := demo(t.Context(), built, aws.Options{}, true, console.New(&out, false)); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	for _, want := range []string{
+		"  CREATE_COMPLETE     BitmovinOutput    Custom::BitmovinAnalyticsOutput\n",
+		"\n  OutputId: ", "\nOutputs at Bitmovin: 1\n", "\n     1      0  outputs at Bitmovin\n", "\nNothing is left: ",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("there is no %q in:\n%s", want, &out)
+		}
+	}
+	if strings.Contains(out.String(), "desk-key") {
+		t.Error("the output tells the API key")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 )
 
@@ -21,7 +22,7 @@ type parts struct {
 // buildFlags returns those of the Makefile, so that it is the function that
 // Lambda runs, but for the machine.
 func buildFlags() []string {
-	return []string{"-trimpath", "-ldflags=-s -w", "-tags", "lambda.norpc"}
+	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags", "lambda.norpc"}
 }
 
 // build builds the function of the project at root into dir.
@@ -42,25 +43,29 @@ func build(ctx context.Context, root, dir string) (parts, error) {
 	return parts{binary, template}, nil
 }
 
-// A desk is the AWS of one account and region, on which the template can be deployed.
+// A desk is the AWS of one account and region, on which the template can be
+// deployed, with Bitmovin's API beside it.
 type desk struct {
 	parts
 	account, region string
 	cloud           *aws.Cloud
 	stacks          *cloudformation.Engine
+	api             *bitmovin.API
 }
 
 // newDesk starts a desk. What happens to its stacks is told to onEvent, if that is set.
 func newDesk(p parts, o aws.Options, account, region string, onEvent func(cloudformation.Event)) *desk {
-	cloud := aws.Start(o)
+	cloud, api := aws.Start(o), bitmovin.Start(bitmovin.Options{})
 	return &desk{p, account, region, cloud, cloudformation.New(cloudformation.Options{
 		Cloud: cloud, Account: account, Region: region, Binary: p.binary, OnEvent: onEvent,
-	})}
+		FunctionEnv: map[string]string{"BITMOVIN_API_URL": api.URL()},
+	}), api}
 }
 
 func (d *desk) close() {
 	d.stacks.Close()
 	d.cloud.Close()
+	d.api.Close()
 }
 
 // addBucket makes a bucket as S3 makes new ones, of the owner or else of the desk's account.
@@ -74,5 +79,14 @@ func (d *desk) addBucket(name, owner string) {
 			Ownership: "BucketOwnerEnforced", BlockPublicACLs: true, Algorithm: "AES256",
 			Versions: []*aws.Version{}, // as when all are deleted
 		}
+	})
+}
+
+// addSecret makes a secret with two keys of Bitmovin's API, of which one follows
+// the other when it is rotated.
+func (d *desk) addSecret(arn string) {
+	d.cloud.Edit(func(s *aws.State) { s.Secrets[arn] = `{"current":"desk-key-1","next":"desk-key-2"}` })
+	d.api.Edit(func(s *bitmovin.State) {
+		s.Keys["desk-key-1"], s.Keys["desk-key-2"] = []string{"desk"}, []string{"desk"}
 	})
 }

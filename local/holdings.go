@@ -5,13 +5,15 @@ import (
 	"strings"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 )
 
-// snapshot returns all that the cloud holds, as JSON.
+// snapshot returns all that the cloud and Bitmovin hold, as JSON.
 func (d *desk) snapshot() string {
-	var text []byte
-	d.cloud.View(func(s *aws.State) { text, _ = json.Marshal(s) }) // it has nothing that JSON has not
-	return string(text)
+	var cloud, api []byte // they have nothing that JSON has not
+	d.cloud.View(func(s *aws.State) { cloud, _ = json.Marshal(s) })
+	d.api.View(func(s *bitmovin.State) { api, _ = json.Marshal(s) })
+	return string(cloud) + string(api)
 }
 
 // A holding is how much an account holds of one kind.
@@ -22,6 +24,8 @@ type holding struct {
 
 // holdings counts all that a stack and its function may make, the bucket's included.
 func (d *desk) holdings(bucket string) (list []holding) {
+	outputs := 0
+	d.api.View(func(s *bitmovin.State) { outputs = len(s.Outputs) })
 	d.cloud.View(func(s *aws.State) {
 		verifiers, policies := 0, 0
 		for _, role := range s.Roles {
@@ -39,6 +43,7 @@ func (d *desk) holdings(bucket string) (list []holding) {
 			{"log groups", len(s.LogGroups)},
 			{"objects and delete markers in the bucket", len(s.Buckets[bucket].Versions)},
 			{"multipart uploads to the bucket", len(s.Buckets[bucket].Uploads)},
+			{"outputs at Bitmovin", outputs},
 		}
 	})
 	return list

@@ -13,12 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/console"
 	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
 // invoke sends the event in a file to the function, and prints its verdict, the
-// roles that there are then, and what it logged. The verdict must be SUCCESS, or
+// roles and outputs that there are then, and what it logged. The verdict must be SUCCESS, or
 // FAILED if the file's name begins with "invalid".
 func invoke(ctx context.Context, p parts, file string, c *console.Console) error {
 	e, err := readEvent(file)
@@ -31,7 +32,7 @@ func invoke(ctx context.Context, p parts, file string, c *console.Console) error
 	}
 	d := newDesk(p, aws.Options{}, stack.AccountID, stack.Region, nil)
 	defer d.close()
-	f, err := d.provide(ctx)
+	f, err := d.provide(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -46,6 +47,7 @@ func invoke(ctx context.Context, p parts, file string, c *console.Console) error
 	c.Heading("Verdict")
 	c.Text(0, string(verdict))
 	d.cloud.View(func(s *aws.State) { showRoles(c, s) })
+	d.api.View(func(s *bitmovin.State) { showRegistered(c, s) })
 	c.Heading("Log")
 	c.Verbatim(f.Logs()[logged:])
 	if strings.HasPrefix(filepath.Base(file), "invalid") {
@@ -54,9 +56,16 @@ func invoke(ctx context.Context, p parts, file string, c *console.Console) error
 	return expect(verdict, cfn.StatusSuccess)
 }
 
-// provide deploys the template as a provider, and returns its function.
-func (d *desk) provide(ctx context.Context) (*lambda.Function, error) {
-	stack, err := d.stacks.Deploy(ctx, "bitmovin-export", d.template, map[string]string{"BucketName": ""})
+// provide deploys the template as a provider, which may read the secret of the
+// event, and returns its function.
+func (d *desk) provide(ctx context.Context, e event) (*lambda.Function, error) {
+	secret := e.properties("ResourceProperties").text("ApiKeySecretArn")
+	if secret != "" {
+		d.addSecret(secret)
+	}
+	stack, err := d.stacks.Deploy(ctx, "bitmovin-export", d.template, map[string]string{
+		"BucketName": "", "BitmovinApiKeySecretArn": secret,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("deploy the provider: %w", err)
 	}
@@ -80,6 +89,11 @@ func (d *desk) prepare(ctx context.Context, f *lambda.Function, e event) error {
 	if err != nil {
 		return fmt.Errorf("create what the event is about: %w", err)
 	}
+	d.api.Edit(func(s *bitmovin.State) {
+		for _, o := range s.Outputs {
+			o.ID = e.text("PhysicalResourceId") // Bitmovin gave it another
+		}
+	})
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 func TestInvoke(t *testing.T) {
 	t.Parallel()
 	const role = "\narn:aws:iam::012345678912:role/bitmovin/us-east-1/bitmovin-export/bitmovin-exports"
+	const outputID = "8c1f0b5e-2a7d-4e63-9b1a-5d0c7e4f3a21"
 	cases := map[string][]string{
 		"create.json": {`"SUCCESS"`, `"AccessVerified": "true"`, "Roles: 1" + role + "\n", `s3:::my-analytics-exports/*"`},
 		"update.json": {`"SUCCESS"`, `"AccessVerified": "true"`, "Roles: 1" + role + "\n", `s3:::my-analytics-exports/exports/*"`},
@@ -23,7 +24,13 @@ func TestInvoke(t *testing.T) {
 		},
 		"delete.json":               {`"SUCCESS"`, "Roles: 0\n"},
 		"delete-failed-create.json": {`"SUCCESS"`, `"PhysicalResourceId": "analytics-exports-ExportAccess-1V2L4KQ7X9Z3B"`, "Roles: 0\n"},
-		"invalid.json":              {`"FAILED"`, `"Reason": "property `, "Roles: 0\n"},
+		"output-create.json":        {`"SUCCESS"`, `"OutputId": "`, "Outputs at Bitmovin: 1\n", "Roles: 0\n"},
+		// Another key of the same account finds the same output.
+		"output-update.json": {`"SUCCESS"`, `"PhysicalResourceId": "` + outputID + `"`, "Outputs at Bitmovin: 1\n" + outputID + "\n"},
+		// So does an output that was replaced.
+		"output-update-replace.json": {`"SUCCESS"`, "Outputs at Bitmovin: 2\n" + outputID + "\n"},
+		"output-delete.json":         {`"SUCCESS"`, `"PhysicalResourceId": "` + outputID + `"`, "Roles: 0\n\nLog\n"},
+		"invalid.json":               {`"FAILED"`, `"Reason": "property `, "Roles: 0\n"},
 	}
 	files, err := filepath.Glob("../events/*.json")
 	if err != nil || len(files) != len(cases) {

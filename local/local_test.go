@@ -41,7 +41,7 @@ func TestBuildFlagsAreTheMakefiles(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"demo", "events/create.json"}, {"invoke"}, {"deploy"}} {
+	for _, args := range [][]string{nil, {"demo", "events/create.json"}, {"demo", "twice"}, {"invoke"}, {"deploy"}} {
 		if err := run(t.Context(), args, nil); err == nil || !strings.HasPrefix(err.Error(), "usage: ") {
 			t.Errorf("run(%q) = %v, want the usage", args, err)
 		}

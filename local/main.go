@@ -1,7 +1,8 @@
 // Command local runs the function on an AWS on the desk: no account, no network.
 //
-//	go run ./local demo          creates, breaks, repairs and deletes the stack of template.yaml
-//	go run ./local invoke EVENT  sends an event, such as events/create.json, and prints what it did
+//	go run ./local demo           creates, breaks, repairs and deletes the stack of template.yaml
+//	go run ./local demo register  does so with the output registered at Bitmovin
+//	go run ./local invoke EVENT   sends an event, such as events/create.json, and prints what it did
 //
 // It is run from the root of the project, and fails if anything is not as it
 // should be.
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/console"
@@ -30,12 +32,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, c *console.Console) error {
-	command, file := "", ""
-	switch {
-	case len(args) == 1 && args[0] == "demo", len(args) == 2 && args[0] == "invoke":
-		command, file = args[0], args[len(args)-1]
-	default:
-		return errors.New("usage: go run ./local demo | invoke EVENT")
+	command := strings.Join(args, " ")
+	invokes := len(args) == 2 && args[0] == "invoke"
+	if !invokes && command != "demo" && command != "demo register" {
+		return errors.New("usage: go run ./local demo [register] | invoke EVENT")
 	}
 	dir, err := os.MkdirTemp("", "bitmovin-export-access-")
 	if err != nil {
@@ -47,8 +47,8 @@ func run(ctx context.Context, args []string, c *console.Console) error {
 	if err != nil {
 		return err
 	}
-	if command == "demo" {
-		return demo(ctx, parts, aws.Options{Propagation: propagation}, c)
+	if invokes {
+		return invoke(ctx, parts, args[1], c)
 	}
-	return invoke(ctx, parts, file, c)
+	return demo(ctx, parts, aws.Options{Propagation: propagation}, command == "demo register", c)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/console"
 )
@@ -77,5 +78,20 @@ func showRoles(c *console.Console, s *aws.State) {
 		for _, name := range slices.Sorted(maps.Keys(r.Inline)) {
 			c.Text(2, "policy "+name+": "+r.Inline[name])
 		}
+	}
+}
+
+// showRegistered shows the outputs that Bitmovin has, if there are any.
+func showRegistered(c *console.Console, s *bitmovin.State) {
+	if len(s.Outputs) == 0 {
+		return
+	}
+	c.Heading(fmt.Sprintf("Outputs at Bitmovin: %d", len(s.Outputs)))
+	for _, o := range s.Outputs {
+		c.Text(0, o.ID)
+		c.Text(2, "bucket: "+o.BucketName)
+		c.Text(2, "role: "+o.RoleARN)
+		c.Text(2, "external id: "+o.ExternalID)
+		c.Text(2, "custom data: "+string(o.CustomData))
 	}
 }

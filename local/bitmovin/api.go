@@ -50,7 +50,7 @@ func Start(o Options) *API {
 	if err != nil {
 		panic(fmt.Sprintf("listen on loopback: %v", err))
 	}
-	a := &API{options: o, listener: l, state: &State{Keys: map[string][]string{}}}
+	a := &API{options: o, listener: l, state: &State{Keys: map[string][]string{}, Outputs: []*Output{}}}
 	a.server = &http.Server{Handler: a, ReadHeaderTimeout: time.Minute}
 	go a.server.Serve(l) //nolint:errcheck // returns ErrServerClosed
 	return a
