@@ -36,11 +36,6 @@ test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewher
 	@command -v moto_server >/dev/null || { echo "make test-moto needs moto_server: pip install 'moto[server]'"; exit 1; }
 	MOTO_TEST=1 go test -count=1 -run '^TestMoto$$' -v ./handler
 
-.PHONY: test-moto
-test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewhere (needs moto)
-	@command -v moto_server >/dev/null || { echo "make test-moto needs moto_server: pip install 'moto[server]'"; exit 1; }
-	MOTO_TEST=1 go test -count=1 -run '^TestMoto$$' -v ./handler
-
 .PHONY: test-release
 test-release: ## Package twice, publish to an S3 on this machine, deploy (needs cfn-lint, the AWS CLI and moto)
 	@for tool in cfn-lint aws moto_server; do command -v $$tool >/dev/null || \
