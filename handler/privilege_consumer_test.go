@@ -25,9 +25,8 @@ const (
 )
 
 // refused are properties that must fail the resource.
-func refused() map[string]map[string]any {
-	victim := []any{map[string]any{"Key": "bitmovin-export-access:stack-id", "Value": "arn:aws:cloudformation:x"}}
-	return map[string]map[string]any{
+func refused() map[string]properties {
+	return map[string]properties{
 		"a trusted principal":       {"TrustedPrincipal": adminRole},
 		"a trust policy":            {"AssumeRolePolicyDocument": trustAccount},
 		"a boundary":                {"PermissionsBoundary": houseBoundary},
@@ -62,15 +61,15 @@ func refused() map[string]map[string]any {
 		"all aliases":               {"KmsKeyArn": "arn:aws:kms:" + region + ":" + account + ":alias/*"},
 		"all access":                {"AccessMode": "Full"},
 		"another access":            {"AccessMode": "full "},
-		"another owner's tag":       {"Tags": victim},
-		"the same in capitals, tag": {"Tags": []any{map[string]any{"Key": "Bitmovin-Export-Access:STACK-ID", "Value": "x"}}},
-		"a tag of AWS":              {"Tags": []any{map[string]any{"Key": "aws:cloudformation:stack-id", "Value": "x"}}},
+		"another owner's tag":       {"Tags": tags("bitmovin-export-access:stack-id", "arn:aws:cloudformation:x")},
+		"the same in capitals, tag": {"Tags": tags("Bitmovin-Export-Access:STACK-ID", "x")},
+		"a tag of AWS":              {"Tags": tags("aws:cloudformation:stack-id", "x")},
 	}
 }
 
 // harmless are properties that are taken, and must not reach any further.
-func harmless() map[string]map[string]any {
-	return map[string]map[string]any{
+func harmless() map[string]properties {
+	return map[string]properties{
 		"a bucket beyond the prefix":  {"BucketName": privateBucket},
 		"a bucket that begins alike":  {"BucketName": lookalikeBucket},
 		"another owner":               {"BucketName": privateBucket, "BucketOwner": "999999999999"},
@@ -80,7 +79,7 @@ func harmless() map[string]map[string]any {
 		"a key of another account":    {"KmsKeyArn": "arn:aws:kms:" + region + ":999999999999:key/1"},
 		"a name like the function's":  {"RoleName": "exports-ProviderRole"},
 		"a name like a service's":     {"RoleName": "AWSServiceRoleForBitmovin"},
-		"tags that a policy may read": {"Tags": []any{map[string]any{"Key": "owner", "Value": "platform"}}},
+		"tags that a policy may read": {"Tags": tags("owner", "platform")},
 		"many words for nothing":      {"ExternalId": "=,.@:/-", "RoleName": "=,.@-"},
 	}
 }
@@ -123,12 +122,11 @@ type guest struct {
 func newGuest(t *testing.T) *guest {
 	t.Helper()
 	d := newScene(t, forTeams())
-	d.addKey()
 	d.cloud.Edit(func(s *aws.State) {
 		s.Buckets[lookalikeBucket] = &aws.Bucket{Name: lookalikeBucket, Account: account, Region: region}
 	})
 	g := &guest{d, *d.boundary(), d.roles(), len(d.cloud.Calls())}
-	if err := g.deploy(map[string]any{"Verification": "Enforce"}); err != nil {
+	if err := g.deploy(properties{"Verification": "Enforce"}); err != nil {
 		t.Fatal(err)
 	}
 	return g
@@ -149,11 +147,10 @@ func (d *desk) roles() map[string]aws.Role {
 }
 
 // deploy makes a resource, in the desk's bucket unless the properties say otherwise.
-func (g *guest) deploy(properties map[string]any) error {
+func (g *guest) deploy(p properties) error {
 	g.Helper()
-	all := map[string]any{"BucketName": bucketName, "ExternalId": "guests-id", "Verification": "Off"}
-	maps.Copy(all, properties)
-	_, err := g.deployText(guestStack, team(g.TB, all), nil)
+	all := properties{"BucketName": bucketName, "ExternalId": "guests-id", "Verification": "Off"}.with(p)
+	_, err := g.deployText(guestStack, all.template(nil), nil)
 	return err
 }
 

@@ -20,39 +20,20 @@ func (g *guest) forge(fields map[string]any) verdict {
 	id := lambda.NewUUID()
 	event := map[string]any{
 		"RequestType": "Create", "RequestId": id, "ResponseURL": g.engine.Inbox().URL(id), "ResourceType": "Custom::BitmovinExportAccess",
-		"LogicalResourceId": "Forged", "StackId": g.stackID(guestStack),
-		"ResourceProperties": map[string]any{"BucketName": bucketName, "Verification": "Off"},
+		"LogicalResourceId": "Forged", "StackId": g.stack(guestStack).ID,
+		"ResourceProperties": properties{"BucketName": bucketName, "Verification": "Off"},
 	}
 	maps.Copy(event, fields)
 	payload, err := json.Marshal(event)
 	if err != nil {
 		g.Fatal(err)
 	}
-	g.engine.Function(g.token()).Invoke(payload).Wait()
+	g.engine.Function(g.stack(providerStack).Outputs["ServiceToken"]).Invoke(payload).Wait()
 	puts := g.engine.Inbox().Puts(id)
 	if len(puts) != 1 {
 		g.Fatalf("%v: %d answers, want one", fields, len(puts))
 	}
-	return decodeVerdict(g.TB, puts[0].Body)
-}
-
-func (d *desk) stackID(name string) string {
-	d.Helper()
-	s, err := d.engine.Stack(name)
-	if err != nil {
-		d.Fatal(err)
-	}
-	return s.ID
-}
-
-// token is the provider's ServiceToken.
-func (d *desk) token() string {
-	d.Helper()
-	s, err := d.engine.Stack(stackName)
-	if err != nil {
-		d.Fatal(err)
-	}
-	return s.Outputs["ServiceToken"]
+	return decodeVerdict(g.T, puts[0].Body)
 }
 
 // TestForgedEvent: an event of another account, region or type changes nothing
@@ -60,7 +41,7 @@ func (d *desk) token() string {
 // own account and region, is believed.)
 func TestForgedEvent(t *testing.T) {
 	g := newGuest(t)
-	guid := g.stackID(guestStack)[strings.LastIndex(g.stackID(guestStack), "/")+1:]
+	guid := g.stack(guestStack).ID[strings.LastIndex(g.stack(guestStack).ID, "/")+1:]
 	stack := func(place string) map[string]any {
 		return map[string]any{"StackId": "arn:" + place + ":stack/" + guestStack + "/" + guid}
 	}
@@ -80,8 +61,8 @@ func TestForgedEvent(t *testing.T) {
 		"the nameless type":             kind("AWS::CloudFormation::CustomResource"),
 		"another request":               {"RequestType": "Import"},
 		"the same, in other letters":    {"RequestType": "create"},
-		"another account's, to delete":  {"RequestType": "Delete", "PhysicalResourceId": nameIn(ownRole), "StackId": "arn:aws:cloudformation:" + region + ":999999999999:stack/team/1"},
-		"another account's, to restore": {"RequestType": "Update", "PhysicalResourceId": nameIn(ownRole), "StackId": "arn:aws:cloudformation:" + region + ":999999999999:stack/team/1"},
+		"another account's, to delete":  {"RequestType": "Delete", "PhysicalResourceId": nameIn(ownRole), "StackId": "arn:aws:cloudformation:" + region + ":999999999999:stack/app/1"},
+		"another account's, to restore": {"RequestType": "Update", "PhysicalResourceId": nameIn(ownRole), "StackId": "arn:aws:cloudformation:" + region + ":999999999999:stack/app/1"},
 	} {
 		before := len(g.cloud.Calls())
 		if v := g.forge(fields); v.Status != "FAILED" {
@@ -103,8 +84,8 @@ func TestForgedPhysicalID(t *testing.T) {
 	} {
 		for _, kind := range []string{"Delete", "Update"} {
 			// With a RoleName of the same text nothing else is looked for.
-			properties := map[string]any{"BucketName": bucketName, "Verification": "Off", "RoleName": id}
-			v := g.forge(map[string]any{"RequestType": kind, "PhysicalResourceId": id, "ResourceProperties": properties})
+			p := properties{"BucketName": bucketName, "Verification": "Off", "RoleName": id}
+			v := g.forge(map[string]any{"RequestType": kind, "PhysicalResourceId": id, "ResourceProperties": p})
 			if kind == "Update" && v.Status != "FAILED" {
 				t.Errorf("Update of %q: %s, want FAILED", id, v.Status)
 			}
@@ -120,11 +101,11 @@ func TestPlantedRole(t *testing.T) {
 	g := newGuest(t)
 	planted := &aws.Role{
 		Account: account, Name: "planted", Path: rolePath, Trust: trustAccount, Inline: map[string]string{"All": anything}, Attached: []string{administratorAccess},
-		Tags: map[string]string{"bitmovin-export-access:stack-id": g.stackID(guestStack), "bitmovin-export-access:logical-id": logicalID},
+		Tags: map[string]string{"bitmovin-export-access:stack-id": g.stack(guestStack).ID, "bitmovin-export-access:logical-id": logicalID},
 	}
 	g.cloud.Edit(func(s *aws.State) { s.Roles[aws.RoleKey(account, "planted")] = planted })
 	since := len(g.writes())
-	if err := g.deploy(map[string]any{"RoleName": "planted"}); err != nil {
+	if err := g.deploy(properties{"RoleName": "planted"}); err != nil {
 		t.Fatal(err)
 	}
 	g.wantHarmless()

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
@@ -38,6 +39,20 @@ func TestIntruderInFunction(t *testing.T) {
 		i := newScene(t, forTeams("AllowFullAccess", "true")).asFunction()
 		i.wantAllDenied()
 		i.mustDo(i.attach(ownRole, fullAccess))
+	})
+	t.Run("with an API key", func(t *testing.T) {
+		i := newScene(t, forTeams("BitmovinApiKeySecretArn", secretARN)).asFunction()
+		i.wantAllDenied()
+		i.mustDo(on(i.secrets.GetSecretValue, secretsmanager.GetSecretValueInput{SecretId: sdk.String(secretARN)}))
+		of := func(secret string) map[string][]string {
+			return map[string][]string{"kms:EncryptionContext:SecretARN": {secret}}
+		}
+		i.wantDenied([]attack{
+			i.taking("kms:Decrypt", keyARN, via("secretsmanager")),
+			i.taking("kms:Decrypt", keyARN, via("secretsmanager"), of(oldSecretARN)),
+			i.taking("kms:Decrypt", keyARN, via("s3"), of(secretARN)),
+			i.taking("kms:Decrypt", keyARN, of(secretARN)),
+		})
 	})
 }
 
@@ -154,18 +169,20 @@ func (i intruder) attacksOnBuckets() []attack {
 
 // attacksBesides are attempts on what else is in the account.
 func (i intruder) attacksBesides() []attack {
-	var list []attack
+	list := []attack{
+		{"read a secret", on(i.secrets.GetSecretValue, secretsmanager.GetSecretValueInput{SecretId: sdk.String(oldSecretARN)})},
+	}
 	here := region + ":" + account + ":"
 	for resource, actions := range map[string]string{
 		"*":                                    "iam:ListRoles iam:CreateServiceLinkedRole s3:ListAllMyBuckets cloudformation:ListStacks logs:DescribeLogGroups",
 		"arn:aws:iam::" + account + ":user/me": "iam:CreateUser iam:CreateAccessKey iam:AttachUserPolicy",
-		"arn:aws:iam::" + account + ":policy/bitmovin":           "iam:CreatePolicy",
-		"arn:aws:iam::999999999999:role/bitmovin/" + region:      "sts:AssumeRole",
-		"arn:aws:secretsmanager:" + here + "secret:other-AbCdEf": "secretsmanager:GetSecretValue secretsmanager:DescribeSecret",
-		"arn:aws:ssm:" + here + "parameter/other":                "ssm:GetParameter",
-		"arn:aws:lambda:" + here + "function:" + stackName:       "lambda:InvokeFunction lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:AddPermission",
-		"arn:aws:cloudformation:" + here + "stack/other/1234":    "cloudformation:UpdateStack cloudformation:DeleteStack cloudformation:GetTemplate",
-		"arn:aws:logs:" + here + "log-group:/other:*":            "logs:CreateLogGroup logs:DeleteLogGroup logs:CreateLogStream logs:PutLogEvents logs:GetLogEvents",
+		"arn:aws:iam::" + account + ":policy/bitmovin":      "iam:CreatePolicy",
+		"arn:aws:iam::999999999999:role/bitmovin/" + region: "sts:AssumeRole",
+		oldSecretARN: "secretsmanager:DescribeSecret secretsmanager:PutSecretValue",
+		"arn:aws:ssm:" + here + "parameter/other":             "ssm:GetParameter",
+		"arn:aws:lambda:" + here + "function:" + stackName:    "lambda:InvokeFunction lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:AddPermission",
+		"arn:aws:cloudformation:" + here + "stack/other/1234": "cloudformation:UpdateStack cloudformation:DeleteStack cloudformation:GetTemplate",
+		"arn:aws:logs:" + here + "log-group:/other:*":         "logs:CreateLogGroup logs:DeleteLogGroup logs:CreateLogStream logs:PutLogEvents logs:GetLogEvents",
 		keyARN: "kms:Decrypt kms:GenerateDataKey kms:CreateGrant kms:PutKeyPolicy",
 	} {
 		for action := range strings.FieldsSeq(actions) {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
@@ -18,10 +21,10 @@ import (
 
 // What an intruder finds in the account.
 const (
-	// rolePath is that of the provider which the stack of template.yaml is.
-	rolePath = "/bitmovin/" + region + "/" + stackName + "/"
+	// rolePath is the provider's.
+	rolePath = "/bitmovin/" + region + "/" + providerStack + "/"
 	rolesARN = "arn:aws:iam::" + account + ":role"
-	// ownRole is a role that the provider made for the stack team.
+	// ownRole is a role that the provider made.
 	ownRole = rolesARN + rolePath + "exports-role"
 	// adminRole administers the account, and trusts all of it.
 	adminRole = rolesARN + "/administrator"
@@ -39,12 +42,14 @@ const (
 	trustAccount = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`
 )
 
-// newScene is a desk on which the stack of template.yaml has made ownRole, with
-// what an intruder is after.
+// newScene is a desk on which a provider has made ownRole, with what an intruder
+// is after.
 func newScene(t *testing.T, deploy func(*desk)) *desk {
 	t.Helper()
 	d := newDesk(t, options{})
 	deploy(d)
+	d.addKey()
+	d.addSecrets()
 	d.cloud.Edit(func(s *aws.State) {
 		for _, arn := range []string{adminRole, otherRole, unboundedRole} {
 			name := nameIn(arn)
@@ -63,15 +68,20 @@ func newScene(t *testing.T, deploy func(*desk)) *desk {
 	return d
 }
 
-// forBucket deploys the template for the one bucket.
-func forBucket(d *desk) { d.mustDeploy("RoleName", nameIn(ownRole), "ExternalId", "external-id") }
+// forBucket deploys a provider of the one bucket.
+func forBucket(d *desk) {
+	p := parameters("RoleName", nameIn(ownRole), "ExternalId", "external-id")
+	if _, err := d.deployText(providerStack, d.template(), p); err != nil {
+		d.Fatal(err)
+	}
+}
 
-// forTeams deploys the template, with the parameters, as a provider of the
-// buckets that begin with "my-", and the stack of a team.
+// forTeams deploys a provider, with the parameters, of the buckets that begin
+// with "my-", and the stack of a team.
 func forTeams(pairs ...string) func(*desk) {
 	return func(d *desk) {
 		d.mustDeployProvider("my-", pairs...)
-		d.mustDeployTeam(map[string]any{"BucketName": bucketName, "RoleName": nameIn(ownRole), "ExternalId": "external-id"})
+		d.mustApp(properties{"BucketName": bucketName, "RoleName": nameIn(ownRole), "ExternalId": "external-id"})
 	}
 }
 
@@ -82,10 +92,11 @@ func nameIn(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 type intruder struct {
 	*desk
 	// arn of the user or role whose they are.
-	arn string
-	iam *iam.Client
-	s3  *s3.Client
-	sts *sts.Client
+	arn     string
+	iam     *iam.Client
+	s3      *s3.Client
+	sts     *sts.Client
+	secrets *secretsmanager.Client
 }
 
 // as has the credentials of a user, or of a session of a role.
@@ -95,7 +106,9 @@ func (d *desk) as(arn string) intruder {
 }
 
 func (d *desk) with(arn string, cfg sdk.Config) intruder {
-	return intruder{d, arn, iam.NewFromConfig(cfg), s3.NewFromConfig(cfg), sts.NewFromConfig(cfg)}
+	return intruder{
+		d, arn, iam.NewFromConfig(cfg), s3.NewFromConfig(cfg), sts.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg),
+	}
 }
 
 // asFunction has the credentials of the function.
@@ -142,9 +155,19 @@ func on[In, Out, Options any](call func(context.Context, *In, ...func(*Options))
 	}
 }
 
-// taking is an attack by an action on a resource that the desk has no call for.
-func (i intruder) taking(action, resource string) attack {
-	return attack{action, func(context.Context) error { return i.cloud.Simulate(i.arn, action, resource, nil) }}
+// taking is an attack by an action on a resource that the desk has no call for,
+// with the condition keys that go with it.
+func (i intruder) taking(action, resource string, keys ...map[string][]string) attack {
+	all := map[string][]string{}
+	for _, k := range keys {
+		maps.Copy(all, k)
+	}
+	return attack{action, func(context.Context) error { return i.cloud.Simulate(i.arn, action, resource, all) }}
+}
+
+// via is the condition key of what a service asks of KMS in the caller's name.
+func via(service string) map[string][]string {
+	return map[string][]string{"kms:ViaService": {service + "." + region + ".amazonaws.com"}}
 }
 
 // wantDenied makes the calls and sees that the policies deny each of them.
@@ -167,7 +190,7 @@ func (i intruder) wantDenied(attacks []attack) {
 // but the status.
 func isDenied(err error) bool {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return api.ErrorCode() == "AccessDenied" || api.ErrorCode() == "Forbidden"
+		return slices.Contains([]string{"AccessDenied", "AccessDeniedException", "Forbidden"}, api.ErrorCode())
 	}
 	simulated, ok := errors.AsType[*aws.Error](err)
 	return ok && simulated.Code == "AccessDenied"

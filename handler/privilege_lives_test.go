@@ -1,18 +1,13 @@
 package main
 
 import (
-	"encoding/json"
-	"testing"
-
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 )
 
 const (
 	keyARN = "arn:aws:kms:" + region + ":" + account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	// houseBoundary is the ARN of an organisation's own boundary.
-	houseBoundary = "arn:aws:iam::" + account + ":policy/house"
-	// teamStack is a stack that uses the provider of another.
-	teamStack           = "team"
+	houseBoundary       = "arn:aws:iam::" + account + ":policy/house"
 	administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
 )
 
@@ -140,45 +135,21 @@ func (d *desk) addKey() {
 // providerLife serves another stack, with each way of checking and removing.
 func providerLife(d *desk) {
 	d.mustDeployProvider("my-")
-	tag := []any{map[string]any{"Key": "team", "Value": "analytics"}}
-	d.mustDeployTeam(map[string]any{"BucketName": bucketName, "Tags": tag})
-	d.mustDeployTeam(map[string]any{"BucketName": bucketName})
-	d.mustDeployTeam(map[string]any{"BucketName": bucketName, "ProbeWrites": "false"})
+	p := properties{"BucketName": bucketName}
+	d.mustApp(p.with(properties{"Tags": tags("team", "analytics")}))
+	d.mustApp(p)
+	d.mustApp(p.with(properties{"ProbeWrites": "false"}))
 	d.leave("", d.exportRole().Name)
-	d.delete(teamStack)
+	d.delete(appStack)
 }
 
-// mustDeployProvider deploys the template as a provider of the buckets that
+// mustDeployProvider deploys the template as the provider of the buckets that
 // begin with the prefix.
 func (d *desk) mustDeployProvider(prefix string, pairs ...string) {
 	d.Helper()
 	p := parameters(pairs...)
 	p["BucketName"], p["AllowedBucketPrefix"] = "", prefix
-	if _, err := d.deployText(stackName, d.template(), p); err != nil {
+	if _, err := d.deployText(providerStack, d.template(), p); err != nil {
 		d.Fatal(err)
 	}
-}
-
-func (d *desk) mustDeployTeam(properties map[string]any) {
-	d.Helper()
-	if _, err := d.deployText(teamStack, team(d.TB, properties), nil); err != nil {
-		d.Fatal(err)
-	}
-}
-
-// team is the template of a stack with the one resource, of the provider that
-// the stack of template.yaml is.
-func team(tb testing.TB, properties map[string]any) []byte {
-	tb.Helper()
-	all := map[string]any{"ServiceToken": map[string]any{"Fn::ImportValue": stackName + "-ServiceToken"}, "ServiceTimeout": 1200}
-	for name, value := range properties {
-		all[name] = value
-	}
-	text, err := json.Marshal(map[string]any{"Resources": map[string]any{
-		logicalID: map[string]any{"Type": "Custom::BitmovinExportAccess", "Properties": all},
-	}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return text
 }

@@ -114,21 +114,16 @@ func (i intruder) attacksBeyondTheFour() []attack {
 	return append(list, i.attacksOnKeys()...)
 }
 
-// attacksOnKeys are attempts to use a key whose policy leaves it to the
-// account's policies other than through S3.
+// attacksOnKeys are attempts to use a key, whose policy leaves it to the
+// account's policies, other than S3 does to write.
 func (i intruder) attacksOnKeys() []attack {
-	i.addKey()
-	via := func(action string, service ...string) attack {
-		keys := map[string][]string{}
-		if service != nil {
-			keys["kms:ViaService"] = service
-		}
-		return attack{action, func(context.Context) error { return i.cloud.Simulate(i.arn, action, keyARN, keys) }}
-	}
 	return []attack{
-		via("kms:Decrypt"), via("kms:GenerateDataKey"), via("kms:Encrypt"), via("kms:DescribeKey"), via("kms:PutKeyPolicy"),
-		via("kms:Decrypt", "secretsmanager."+region+".amazonaws.com"),
-		via("kms:GenerateDataKey", "s3."+region+".amazonaws.com.example.com"),
-		via("kms:CreateGrant", "s3."+region+".amazonaws.com"),
+		i.taking("kms:Decrypt", keyARN),
+		i.taking("kms:GenerateDataKey", keyARN),
+		i.taking("kms:Decrypt", keyARN, via("secretsmanager")),
+		i.taking("kms:GenerateDataKey", keyARN, via("s3-object-lambda")),
+		i.taking("kms:Encrypt", keyARN, via("s3")),
+		i.taking("kms:CreateGrant", keyARN, via("s3")),
+		i.taking("kms:PutKeyPolicy", keyARN),
 	}
 }

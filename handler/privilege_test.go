@@ -91,7 +91,7 @@ func (l *ledger) read(s *aws.State) {
 		}
 	}
 	for arn, p := range s.Policies {
-		if strings.Contains(arn, ":policy/"+stackName+"-Boundary-") || strings.Contains(arn, ":policy/"+stackName+"-ApiKeyPolicy-") {
+		if strings.Contains(arn, "-Boundary-") || strings.Contains(arn, "-ApiKeyPolicy-") {
 			l.grantedBy(p.Document)
 		}
 	}
@@ -102,10 +102,15 @@ func (l *ledger) grantedBy(text string) {
 	for _, s := range statements(text) {
 		for _, action := range s.Action {
 			for _, resource := range s.Resource {
-				l.granted[grant{s.Sid, action, resource}] = true
+				l.granted[grant{s.Sid, action, anyStack(resource)}] = true
 			}
 		}
 	}
+}
+
+// anyStack returns an ARN as it would be if every stack of the template had one name.
+func anyStack(arn string) string {
+	return strings.Replace(arn, "/"+providerStack+"/", "/"+stackName+"/", 1)
 }
 
 // statements returns the statements of a policy that the desk has accepted.
@@ -152,7 +157,7 @@ func (l *ledger) use(call aws.Call, wider ...string) bool {
 		for g := range l.granted {
 			// KMS is asked in the course of an S3 call, for a key that the call does not name.
 			onKey := strings.HasPrefix(action, "kms:")
-			if (g.action == action || slices.Contains(wider, g.action)) && (onKey || covers(g.resource, call.Resource)) {
+			if (g.action == action || slices.Contains(wider, g.action)) && (onKey || covers(g.resource, anyStack(call.Resource))) {
 				l.used[g], found = true, true
 			}
 		}
