@@ -598,12 +598,18 @@ func TestOutputFaults(t *testing.T) {
 }
 
 // TestReticence plays the scenes with an API that leaves out of its answers what
-// is not documented to be in them.
+// is not documented to be in them, and with one that wants names to be unique.
 func TestReticence(t *testing.T) {
 	c := newCrowd(t)
 	defer c.wait()
 	for name, omit := range map[string]func(*bitmovin.State){
 		"a list": func(s *bitmovin.State) { s.ListOmits = []string{"customData", "externalId", "roleArn", "createdAt"} },
+		"no name twice": func(s *bitmovin.State) {
+			s.UniqueNames = true
+			for _, o := range s.Outputs {
+				o.Name = o.ID
+			}
+		},
 		"a list and a get": func(s *bitmovin.State) {
 			s.ListOmits, s.GetOmits = []string{"customData"}, []string{"customData", "roleArn"}
 		},
@@ -687,6 +693,22 @@ func TestDeliveredTwice(t *testing.T) {
 			}
 		})
 	}
+	c.add("at once, names being unique", func(b *bureau) {
+		b.api.Edit(func(s *bitmovin.State) { s.UniqueNames = true })
+		b.provide()
+		var twin sync.WaitGroup
+		b.api.Inject(&bitmovin.Fault{Op: "create", Times: 1, Do: func() {
+			twin.Go(func() { b.again("Create") })
+			for b.count("create") < 2 {
+				time.Sleep(time.Millisecond)
+			}
+		}})
+		s := b.mustPlace(plainOrder.with("Name", "unique"))
+		twin.Wait()
+		if got := b.theOwn(); got.ID != s.Resources[outputID].PhysicalID {
+			b.Errorf("the stack has %s, the API %+v", s.Resources[outputID].PhysicalID, got)
+		}
+	})
 	c.add("later", func(b *bureau) {
 		b.provide()
 		s := b.mustPlace(plainOrder)
@@ -699,7 +721,9 @@ func TestDeliveredTwice(t *testing.T) {
 		b.provide()
 		b.mustPlace(plainOrder)
 		s := b.mustPlace(plainOrder.with("Description", "new"))
-		b.late("Create")
+		if v := b.late("Create"); v.Status != "FAILED" {
+			b.Errorf("the late Create is %+v, want FAILED", v)
+		}
 		if got := b.theOwn().ID; got != s.Resources[outputID].PhysicalID {
 			b.Errorf("the stack has %s, the API %s", s.Resources[outputID].PhysicalID, got)
 		}
@@ -709,7 +733,9 @@ func TestDeliveredTwice(t *testing.T) {
 		b.mustPlace(plainOrder)
 		b.delete("orders")
 		b.again("Delete")
-		b.late("Create")
+		if v := b.late("Create"); v.Status != "FAILED" {
+			b.Errorf("the late Create is %+v, want FAILED", v)
+		}
 		if left := b.own(); len(left) > 0 {
 			b.Errorf("outputs are left: %+v", left)
 		}

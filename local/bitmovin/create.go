@@ -22,6 +22,11 @@ func (a *API) create(organization string, body []byte) response {
 	if wrong := o.check(); wrong != "" {
 		return fail(http.StatusBadRequest, 1000, "Bad request", wrong)
 	}
+	if a.state.UniqueNames && slices.ContainsFunc(a.state.Outputs, func(other *Output) bool {
+		return other.Organization == organization && other.Name == o.Name
+	}) {
+		return fail(http.StatusConflict, 1409, "Conflict", "an output of that name exists")
+	}
 	o.Organization, o.ID = organization, newUUID()
 	o.CreatedAt = time.Now().UTC().Format(time.RFC3339)
 	o.ModifiedAt = o.CreatedAt

@@ -13,6 +13,8 @@ type State struct {
 	// ListOmits and GetOmits are the fields that the answers leave out, as they
 	// are spelled in JSON: "customData", "externalId", "roleArn".
 	ListOmits, GetOmits []string
+	// UniqueNames refuses an output of a name that another one has.
+	UniqueNames bool
 }
 
 // An Output is an analytics output with a role.

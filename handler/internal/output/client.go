@@ -161,7 +161,7 @@ func (c *client) request(ctx context.Context, method, path string, body any) (*h
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("X-Api-Key", string(c.key))
+	req.Header.Set("X-Api-Key", c.key.reveal())
 	if c.organization != "" {
 		req.Header.Set("X-Tenant-Org-Id", c.organization)
 	}
@@ -193,5 +193,5 @@ func (a answer) told() string {
 
 // redact takes the key out of what Bitmovin says.
 func (c *client) redact(text string) string {
-	return strings.ReplaceAll(text, string(c.key), redacted)
+	return strings.ReplaceAll(text, c.key.reveal(), "[redacted]")
 }

@@ -3,8 +3,8 @@ package output
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -21,17 +21,14 @@ import (
 // allows it may be seconds old.
 const firstInstall = 20 * time.Second
 
-// An apiKey gives root-level access to a Bitmovin account. However it is
-// printed, it does not show.
-type apiKey string
+// An apiKey gives root-level access to a Bitmovin account. It is behind a
+// pointer, which nothing that prints a structure follows.
+type apiKey struct{ text *string }
 
-const redacted = "[redacted]"
+func newKey(text string) apiKey { return apiKey{&text} }
 
-// Format implements [fmt.Formatter].
-func (apiKey) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) } //nolint:errcheck // fmt has nothing to be told
-
-// MarshalText implements [encoding.TextMarshaler].
-func (apiKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// reveal returns the key, for the one header that it goes into.
+func (k apiKey) reveal() string { return *k.text }
 
 // keyPattern is what can stand in a header.
 var keyPattern = regexp.MustCompile(`^[\x21-\x7e]+$`)
@@ -46,7 +43,7 @@ type secretReader interface {
 func (g *Registry) readKey(ctx context.Context, secretARN, field string) (apiKey, error) {
 	name, err := arn.Parse(secretARN)
 	if err != nil {
-		return "", fmt.Errorf("read the API key: %q is not the ARN of a secret", secretARN)
+		return apiKey{}, fmt.Errorf("read the API key: %q is not the ARN of a secret", secretARN)
 	}
 	var out *secretsmanager.GetSecretValueOutput
 	err = poll.WhileError(ctx, time.Now().Add(firstInstall), verify.Denied, func(ctx context.Context) (err error) {
@@ -55,11 +52,11 @@ func (g *Registry) readKey(ctx context.Context, secretARN, field string) (apiKey
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("read the API key from the secret %s: %w", secretARN, err)
+		return apiKey{}, fmt.Errorf("read the API key from the secret %s: %w", secretARN, err)
 	}
 	key, err := parseKey(aws.ToString(out.SecretString), field)
 	if err != nil {
-		return "", fmt.Errorf("read the API key from the secret %s: %w", secretARN, err)
+		return apiKey{}, fmt.Errorf("read the API key from the secret %s: %w", secretARN, err)
 	}
 	return key, nil
 }
@@ -69,20 +66,20 @@ func parseKey(text, field string) (apiKey, error) {
 	if field != "" {
 		var fields map[string]any
 		if json.Unmarshal([]byte(text), &fields) != nil {
-			return "", fmt.Errorf("it is not a JSON object, so it has no field %q: leave ApiKeySecretField out for a plain secret", field)
+			return apiKey{}, fmt.Errorf("it is not a JSON object, so it has no field %q: leave ApiKeySecretField out for a plain secret", field)
 		}
 		value, ok := fields[field].(string)
 		if !ok {
-			return "", fmt.Errorf("its field %q is not there, or no text", field)
+			return apiKey{}, fmt.Errorf("its field %q is not there, or no text", field)
 		}
 		text = value
 	}
 	text = strings.TrimSpace(text)
 	switch {
 	case strings.HasPrefix(text, "{"):
-		return "", fmt.Errorf("it is JSON: name the key's field with ApiKeySecretField")
+		return apiKey{}, errors.New("it is JSON: name the key's field with ApiKeySecretField")
 	case !keyPattern.MatchString(text):
-		return "", fmt.Errorf("it does not hold a key: a key is one line of printable characters")
+		return apiKey{}, errors.New("it does not hold a key: a key is one line of printable characters")
 	}
-	return apiKey(text), nil
+	return newKey(text), nil
 }

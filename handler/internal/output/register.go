@@ -170,9 +170,16 @@ func (u *run) create(ctx context.Context) (o *output, err error) {
 		}
 		o, err = u.api.create(ctx, body)
 		u.posted = u.posted || err == nil || lost(err)
+		if err == nil || lost(err) {
+			return err
+		}
+		// If names are unique, it may be this event's own output that is in the way.
+		if there, findErr := u.find(ctx); findErr == nil && there != nil {
+			o, err = there, nil
+		}
 		return err
 	})
-	if !u.posted {
+	if err != nil && !u.posted {
 		u.r.Report(before)
 	}
 	return o, err

@@ -1,0 +1,149 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const testKey = "key-that-must-not-show"
+
+// serve returns a client of an API that answers by f, which counts from 0.
+func serve(t *testing.T, f func(n int, w http.ResponseWriter, r *http.Request)) *client {
+	t.Helper()
+	var n atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f(int(n.Add(1))-1, w, r)
+	}))
+	t.Cleanup(server.Close)
+	return &client{http: newHTTPClient(), base: server.URL, key: newKey(testKey)}
+}
+
+// brief is a context that ends before a third try.
+func brief(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		status int
+		body   string
+		want   string
+	}{
+		{"Bitmovin's", 400, `{"requestId":"r","status":"ERROR","data":{"code":1000,"message":"Bad","developerMessage":"no name","details":[{"text":"name is null"}]}}`,
+			"400 Bad Request: Bad; no name; name is null; code 1000"},
+		{"the key in the text", 401, `{"data":{"message":"key-that-must-not-show is unknown"}}`, "401 Unauthorized: [redacted] is unknown (is the API key valid"},
+		{"of other types", 400, `{"data":{"code":"x","message":7,"developerMessage":"seven","details":"none"}}`, "400 Bad Request: seven; code x"},
+		{"not JSON", 502, "<html>key-that-must-not-show</html>", "502 Bad Gateway"},
+		{"empty", 503, "", "503 Service Unavailable"},
+		{"a redirect", 307, "", "307 Temporary Redirect"},
+		{"a success that is none", 200, "<html>key-that-must-not-show</html>", "200 OK: the answer cannot be read"},
+		{"a result that is none", 200, `{"data":{}}`, "200 OK: the answer cannot be read"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/elsewhere") {
+					t.Error("the redirect was followed")
+				}
+				w.Header().Set("Location", "/elsewhere")
+				w.WriteHeader(tt.status)
+				fmt.Fprint(w, tt.body) //nolint:errcheck // the client is gone
+			})
+			_, err := c.named(brief(t), "exports")
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), testKey) {
+				t.Errorf("the error tells the key: %v", err)
+			}
+			if tt.status >= 400 && !strings.Contains(fmt.Sprint(err), "GET http://127.0.0.1:") {
+				t.Errorf("error %v, want method and address", err)
+			}
+		})
+	}
+}
+
+// TestCreateOnce: a POST is repeated only if it surely had no effect, and it is
+// told when that is not known.
+func TestCreateOnce(t *testing.T) {
+	t.Parallel()
+	const made = `{"status":"SUCCESS","data":{"result":{"id":"o1","externalId":"e1"}}}`
+	tests := []struct {
+		name  string
+		first func(w http.ResponseWriter)
+		calls int
+		lost  bool
+		fails bool
+	}{
+		{"200", func(w http.ResponseWriter) { w.WriteHeader(200); fmt.Fprint(w, made) }, 1, false, false},
+		{"202", func(w http.ResponseWriter) { w.WriteHeader(202); fmt.Fprint(w, made) }, 1, false, false},
+		{"limited", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "0"); w.WriteHeader(429) }, 2, false, false},
+		{"limited for long", func(w http.ResponseWriter) { w.Header().Set("X-Ratelimit-Reset", "60"); w.WriteHeader(429) }, 1, false, true},
+		{"refused", func(w http.ResponseWriter) { w.WriteHeader(400) }, 1, false, true},
+		{"failed", func(w http.ResponseWriter) { w.WriteHeader(500) }, 1, true, true},
+		{"timed out", func(w http.ResponseWriter) { w.WriteHeader(408) }, 1, true, true},
+		{"cut", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, 1, true, true},
+		{"not understood", func(w http.ResponseWriter) { w.WriteHeader(201); fmt.Fprint(w, "created") }, 1, true, true},
+		{"without an id", func(w http.ResponseWriter) { w.WriteHeader(201); fmt.Fprint(w, `{"data":{"result":{}}}`) }, 1, true, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var calls atomic.Int64
+			c := serve(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+				calls.Add(1)
+				if n == 0 {
+					tt.first(w)
+					return
+				}
+				fmt.Fprint(w, made) //nolint:errcheck // the client is gone
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			o, err := c.create(ctx, output{Name: "exports"})
+			if (err != nil) != tt.fails || errors.Is(err, errLost) != tt.lost || int(calls.Load()) != tt.calls {
+				t.Errorf("error %v after %d calls, want failed %t, lost %t after %d", err, calls.Load(), tt.fails, tt.lost, tt.calls)
+			}
+			if err == nil && (o.ID != "o1" || o.ExternalID != "e1") {
+				t.Errorf("output %+v", o)
+			}
+		})
+	}
+}
+
+// TestRequest: the key and the organization go into headers, and nowhere else.
+func TestRequest(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("X-Api-Key"); got != testKey {
+			t.Errorf("X-Api-Key = %q", got)
+		}
+		if got := r.Header.Get("X-Tenant-Org-Id"); got != "org" {
+			t.Errorf("X-Tenant-Org-Id = %q", got)
+		}
+		if strings.Contains(r.URL.String(), testKey) {
+			t.Errorf("the key is in the address %s", r.URL)
+		}
+		if want := outputs + "/a%2Fb%3Fc"; r.URL.EscapedPath() != want {
+			t.Errorf("path %s, want %s", r.URL.EscapedPath(), want)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	c.organization = "org"
+	if err := c.delete(t.Context(), "a/b?c"); err != nil {
+		t.Error(err)
+	}
+}
