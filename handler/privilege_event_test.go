@@ -33,7 +33,7 @@ func (g *guest) forge(fields map[string]any) verdict {
 	if len(puts) != 1 {
 		g.Fatalf("%v: %d answers, want one", fields, len(puts))
 	}
-	return decodeVerdict(g.T, puts[0].Body)
+	return decodeVerdict(g.TB, puts[0].Body)
 }
 
 // TestForgedEvent: an event of another account, region or type changes nothing
