@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+)
+
+// TestGrowth: what a life of the resource calls is the same however much there
+// is beside it. Nothing lists an account, or more of the bucket than is its own.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	var alone []string
+	t.Run("alone", func(t *testing.T) {
+		d := startApp(t, options{})
+		alone = d.life(properties{"BucketName": bucketName})
+	})
+	for name, c := range growths() {
+		t.Run(name, func(t *testing.T) {
+			d := newApp(t, options{})
+			d.addRoles(c.roles)
+			d.editBucket(func(b *aws.Bucket) { addObjects(b, c.objects) })
+			if diff := cmp.Diff(alone, d.life(c.properties)); diff != "" {
+				t.Errorf("calls (-alone +grown):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A growth is how much there is.
+type growth struct {
+	roles, objects int
+	properties     properties
+}
+
+func growths() map[string]growth {
+	plain := properties{"BucketName": bucketName}
+	var many []any
+	for i := range 48 {
+		many = append(many, map[string]any{"Key": fmt.Sprint("key-", i), "Value": "value"})
+	}
+	return map[string]growth{
+		"10 roles":      {roles: 10, properties: plain},
+		"1,000 roles":   {roles: 1_000, properties: plain},
+		"2,500 objects": {objects: 2_500, properties: plain},
+		"48 tags":       {properties: plain.with(properties{"Tags": many})},
+	}
+}
+
+// addRoles adds roles of other resources, with tags and policies like the resource's.
+func (d *desk) addRoles(n int) {
+	d.cloud.Edit(func(s *aws.State) {
+		for i := range n {
+			name := fmt.Sprint("bitmovin-other-", i)
+			key := aws.RoleKey(account, name)
+			d.leaves[key] = true
+			s.Roles[key] = &aws.Role{
+				Account: account, Name: name, Path: "/elsewhere/", Trust: bitmovinTrust("theirs"),
+				Inline: map[string]string{"BitmovinExportAccess": published},
+				Tags:   map[string]string{"bitmovin-export-access:stack-id": fmt.Sprint("stack-", i), "bitmovin-export-access:logical-id": logicalID},
+			}
+		}
+	})
+}
+
+func addObjects(b *aws.Bucket, n int) {
+	for i := range n {
+		b.Versions = append(b.Versions, &aws.Version{Key: fmt.Sprintf("exports/%d.csv", i), VersionID: "null"})
+	}
+}
+
+// life creates, updates and deletes the resource, and returns all calls in the
+// order of their names.
+func (d *desk) life(p properties) []string {
+	d.Helper()
+	d.mustApp(p)
+	d.mustApp(p.with(properties{"ObjectPrefix": "exports/"}))
+	d.delete(appStack)
+	return operations(d.cloud.Calls())
+}
+
+// operations returns the names of calls in order, for side by side they come in any.
+func operations(calls []aws.Call) []string {
+	var ops []string
+	for _, c := range calls {
+		ops = append(ops, c.Op)
+	}
+	slices.Sort(ops)
+	return ops
+}
+
+// TestGrowthOfTheRole: pages of policies that somebody gave to the resource's own
+// role cost one call a page, and one for each that has to go.
+func TestGrowthOfTheRole(t *testing.T) {
+	const policies, pages = 250, 3
+	d := newApp(t, options{})
+	p := properties{"BucketName": bucketName}
+	update := func(trigger string) map[string]int {
+		from := len(d.cloud.Calls())
+		d.mustApp(p.with(properties{"VerificationTrigger": trigger}))
+		count := map[string]int{}
+		for _, c := range d.cloud.Calls()[from:] {
+			count[c.Op]++
+		}
+		return count
+	}
+	d.mustApp(p)
+	want := update("as made")
+	want["iam:ListRolePolicies"] += pages - 1
+	want["iam:DeleteRolePolicy"] += policies
+
+	role := d.exportRole()
+	d.cloud.Edit(func(s *aws.State) {
+		inline := s.Roles[aws.RoleKey(account, role.Name)].Inline
+		for i := range policies {
+			inline[fmt.Sprint("foreign-", i)] = published
+		}
+	})
+	if diff := cmp.Diff(want, update("spoilt")); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
