@@ -88,16 +88,16 @@ func TestCreateOnce(t *testing.T) {
 		lost  bool
 		fails bool
 	}{
-		{"200", func(w http.ResponseWriter) { w.WriteHeader(200); fmt.Fprint(w, made) }, 1, false, false},
-		{"202", func(w http.ResponseWriter) { w.WriteHeader(202); fmt.Fprint(w, made) }, 1, false, false},
-		{"limited", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "0"); w.WriteHeader(429) }, 2, false, false},
-		{"limited for long", func(w http.ResponseWriter) { w.Header().Set("X-Ratelimit-Reset", "60"); w.WriteHeader(429) }, 1, false, true},
-		{"refused", func(w http.ResponseWriter) { w.WriteHeader(400) }, 1, false, true},
-		{"failed", func(w http.ResponseWriter) { w.WriteHeader(500) }, 1, true, true},
-		{"timed out", func(w http.ResponseWriter) { w.WriteHeader(408) }, 1, true, true},
+		{"200", answerWith(http.StatusOK, made), 1, false, false},
+		{"202", answerWith(http.StatusAccepted, made), 1, false, false},
+		{"limited", answerWith(http.StatusTooManyRequests, "", "Retry-After", "0"), 2, false, false},
+		{"limited for long", answerWith(http.StatusTooManyRequests, "", "X-Ratelimit-Reset", "60"), 1, false, true},
+		{"refused", answerWith(http.StatusBadRequest, ""), 1, false, true},
+		{"failed", answerWith(http.StatusInternalServerError, ""), 1, true, true},
+		{"timed out", answerWith(http.StatusRequestTimeout, ""), 1, true, true},
 		{"cut", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, 1, true, true},
-		{"not understood", func(w http.ResponseWriter) { w.WriteHeader(201); fmt.Fprint(w, "created") }, 1, true, true},
-		{"without an id", func(w http.ResponseWriter) { w.WriteHeader(201); fmt.Fprint(w, `{"data":{"result":{}}}`) }, 1, true, true},
+		{"not understood", answerWith(http.StatusCreated, "created"), 1, true, true},
+		{"without an id", answerWith(http.StatusCreated, `{"data":{"result":{}}}`), 1, true, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -121,6 +121,17 @@ func TestCreateOnce(t *testing.T) {
 				t.Errorf("output %+v", o)
 			}
 		})
+	}
+}
+
+// answerWith returns an answer with a body and pairs of header and value.
+func answerWith(status int, body string, header ...string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		fmt.Fprint(w, body) //nolint:errcheck // the client is gone
 	}
 }
 
