@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,7 @@ const (
 	patience  = 2 * time.Minute
 )
 
-// binary is the function as `make build` builds it, but for this machine.
+// binary is what [function] returns.
 var binary string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
@@ -47,6 +48,18 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// function returns the function as `make build` builds it, but for this machine.
+// It looks over the sources, so that go test runs the tests again when they have
+// changed: the test's own binary, by which it tells, has little of the function.
+// https://pkg.go.dev/cmd/go#hdr-Test_packages
+func function(tb testing.TB) string {
+	tb.Helper()
+	if err := filepath.WalkDir(".", func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+		tb.Fatal(err)
+	}
+	return binary
 }
 
 // build builds a command of this package's folder with the Makefile's flags into
@@ -97,7 +110,7 @@ func startDesk(tb testing.TB, o options) *desk {
 	cloud := aws.Start(o.Options)
 	d := &desk{TB: tb, cloud: cloud, leaves: map[string]bool{}}
 	d.engine = cloudformation.New(cloudformation.Options{
-		Cloud: cloud, Account: account, Region: region, Binary: binary, Timeout: o.timeout, FunctionEnv: o.env, OnEvent: o.onEvent,
+		Cloud: cloud, Account: account, Region: region, Binary: function(tb), Timeout: o.timeout, FunctionEnv: o.env, OnEvent: o.onEvent,
 	})
 	tb.Cleanup(func() {
 		d.checkPromises()

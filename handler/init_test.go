@@ -13,9 +13,9 @@ import (
 func TestInit(t *testing.T) {
 	t.Parallel()
 	const most = 256 << 10
-	function := exec.Command(binary)
-	function.Env = []string{"GODEBUG=inittrace=1"}
-	trace, _ := function.CombinedOutput() // it ends at once, for there is no Lambda
+	start := exec.Command(function(t))
+	start.Env = []string{"GODEBUG=inittrace=1"}
+	trace, _ := start.CombinedOutput() // it ends at once, for there is no Lambda
 	packages := 0
 	for line := range bytes.Lines(trace) {
 		var name, at, took string

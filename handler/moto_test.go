@@ -121,7 +121,7 @@ func newMoto(t *testing.T) *moto {
 	key := m.makeUser(policies)
 	m.exporter = credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, "")
 	m.function = lambda.New(lambda.Config{
-		Binary: binary, FunctionARN: "arn:aws:lambda:" + region + ":" + account + ":function:provider", Timeout: 15 * time.Second,
+		Binary: function(t), FunctionARN: "arn:aws:lambda:" + region + ":" + account + ":function:provider", Timeout: 15 * time.Second,
 		Env: map[string]string{
 			"AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretAccessKey, "AWS_SESSION_TOKEN": "",
 			"AWS_ENDPOINT_URL": m.url, "AWS_LAMBDA_LOG_FORMAT": "JSON",
@@ -144,7 +144,7 @@ func functionPolicies(t *testing.T) map[string]string {
 	t.Helper()
 	cloud := aws.Start(aws.Options{})
 	defer cloud.Close()
-	engine := cloudformation.New(cloudformation.Options{Cloud: cloud, Account: account, Region: region, Binary: binary})
+	engine := cloudformation.New(cloudformation.Options{Cloud: cloud, Account: account, Region: region, Binary: function(t)})
 	defer engine.Close()
 	cloud.Edit(func(s *aws.State) {
 		s.Buckets[bucketName] = &aws.Bucket{Name: bucketName, Account: account, Region: region}

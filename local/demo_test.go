@@ -14,7 +14,7 @@ import (
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := demo(t.Context(), built, aws.Options{}, false, console.New(&out, false)); err != nil {
+	if err := demo(t.Context(), project(t), aws.Options{}, false, console.New(&out, false)); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	rest := out.String()
@@ -55,7 +55,7 @@ func TestDemo(t *testing.T) {
 func TestDemoRegister(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := demo(t.Context(), built, aws.Options{}, true, console.New(&out, false)); err != nil {
+	if err := demo(t.Context(), project(t), aws.Options{}, true, console.New(&out, false)); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	for _, want := range []string{
@@ -97,7 +97,7 @@ func TestDemoFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			s := newStory(built, aws.Options{}, console.New(&out, false))
+			s := newStory(project(t), aws.Options{}, console.New(&out, false))
 			defer s.close()
 			s.cloud.Inject(&aws.Fault{Op: c.op, Skip: c.skip, Times: 1, Do: func() { c.do(s.cloud) }})
 			if err := s.tell(t.Context()); !strings.Contains(fmt.Sprint(err), c.want) {

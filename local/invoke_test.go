@@ -40,7 +40,7 @@ func TestInvoke(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			if err := invoke(t.Context(), built, filepath.Join("..", "events", name), console.New(&out, false)); err != nil {
+			if err := invoke(t.Context(), project(t), filepath.Join("..", "events", name), console.New(&out, false)); err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}
 			for _, want := range append(wants, `"message":"verdict"`) {
@@ -78,7 +78,7 @@ func TestInvokeFails(t *testing.T) {
 			if err := os.WriteFile(file, []byte(strings.NewReplacer(c.edit...).Replace(string(create))), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			err := invoke(t.Context(), built, file, console.New(&bytes.Buffer{}, false))
+			err := invoke(t.Context(), project(t), file, console.New(&bytes.Buffer{}, false))
 			if !strings.Contains(fmt.Sprint(err), c.want) {
 				t.Errorf("got %v, want an error that tells %q", err, c.want)
 			}

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// built is the function and the template, for all tests.
+// built is what [project] returns.
 var built parts
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
@@ -25,6 +27,16 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// project returns the function and the template, for all tests. It looks over the
+// function's sources, so that go test runs the tests again when they have changed.
+func project(t *testing.T) parts {
+	t.Helper()
+	if err := filepath.WalkDir("../handler", func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+		t.Fatal(err)
+	}
+	return built
 }
 
 func TestBuildFlagsAreTheMakefiles(t *testing.T) {
