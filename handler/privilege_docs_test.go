@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+)
+
+// TestSecurityPage: the tables of docs/security.md are the statements that the
+// template deploys, each with a reason.
+func TestSecurityPage(t *testing.T) {
+	t.Parallel()
+	bucket := deployed(t, parameters("AllowFullAccess", "true", "BitmovinApiKeySecretArn", secretARN))
+	provider := deployed(t, map[string]string{"BucketName": "", "AllowedBucketPrefix": "my-"})
+	restricted := deployed(t, parameters())
+	sids := sidsInOrder(t)
+	want := slices.Concat(
+		bucket.function.rows(sids, nil), provider.function.rows(sids, bucket.function),
+		restricted.boundary.rows(sids, nil), bucket.boundary.rows(sids, restricted.boundary),
+	)
+	text, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		cut := strings.LastIndex(strings.TrimSuffix(line, " |\n"), " | ")
+		if got = append(got, line[:cut]+" |"); len(strings.TrimSpace(line[cut:])) < len("| a reason |") {
+			t.Errorf("no reason: %s", line)
+		}
+	}
+	if diff := cmp.Diff(strings.Join(want, "\n"), strings.Join(got, "\n")); diff != "" {
+		t.Errorf("rows without their reasons (-want +got):\n%s", diff)
+	}
+}
+
+// sidsInOrder returns the Sids in the template's order.
+func sidsInOrder(t *testing.T) []string {
+	t.Helper()
+	var sids []string
+	for _, g := range templateGrants(t) {
+		if !slices.Contains(sids, g.sid) {
+			sids = append(sids, g.sid)
+		}
+	}
+	return sids
+}
+
+// A stackPolicies is what a stack of the template lets the function do, and at
+// most its roles.
+type stackPolicies struct{ function, boundary statementSet }
+
+// A statementSet holds, by Sid, statements as they stand in the page.
+type statementSet map[string]policy.Statement
+
+// deployed returns the policies of a stack with the parameters.
+func deployed(t *testing.T, p map[string]string) stackPolicies {
+	t.Helper()
+	d := startDesk(t, options{env: map[string]string{"BITMOVIN_API_URL": startAPI(t).URL()}})
+	d.addSecrets()
+	s, err := d.deployText(stackName, d.template(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := stackPolicies{statementSet{}, statementSet{}}
+	d.cloud.View(func(state *aws.State) {
+		name := strings.NewReplacer(placeholders(s.ID, state)...)
+		for _, r := range state.Roles {
+			for _, text := range r.Inline {
+				if strings.Contains(r.Trust, "lambda.amazonaws.com") {
+					found.function.add(name.Replace(text))
+				}
+			}
+		}
+		for arn, managed := range state.Policies {
+			switch {
+			case strings.Contains(arn, "-Boundary-"):
+				found.boundary.add(name.Replace(managed.Document))
+			case strings.Contains(arn, "-ApiKeyPolicy-"):
+				found.function.add(name.Replace(managed.Document))
+			}
+		}
+	})
+	return found
+}
+
+// placeholders are pairs of a name on the desk and what the page calls it; of
+// names that begin alike the longer comes first.
+func placeholders(stackID string, s *aws.State) []string {
+	pairs := []string{
+		stackID, "<this stack>", secretARN, "<secret>", rolesARN + "/bitmovin/" + region + "/" + stackName, "role/bitmovin/<region>/<stack>",
+		rolesARN, "role", fullAccess, "AmazonS3FullAccess", "arn:aws:s3:::" + bucketName, "<bucket>", "arn:aws:s3:::my-*", "<prefix>*",
+		"arn:aws:cloudformation:" + region + ":" + account + ":", "", "arn:aws:kms:*:*:", "",
+	}
+	for arn := range s.Policies {
+		if strings.Contains(arn, "-Boundary-") {
+			pairs = append(pairs, arn, "<boundary>")
+		}
+	}
+	for name := range s.LogGroups {
+		pairs = append(pairs, "arn:aws:logs:"+region+":"+account+":log-group:"+name+":*", "<log group>")
+	}
+	return pairs
+}
+
+func (set statementSet) add(text string) {
+	for _, s := range statements(text) {
+		set[s.Sid] = s
+	}
+}
+
+// rows returns the statements as rows of a table, as far as they are not in the
+// set of others.
+func (set statementSet) rows(sids []string, others statementSet) []string {
+	var rows []string
+	for _, sid := range sids {
+		if s, ok := set[sid]; ok && !cmp.Equal(s, others[sid]) {
+			rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s |", s.Sid, lines(s.Action), lines(s.Resource), conditions(s)))
+		}
+	}
+	return rows
+}
+
+// conditions returns the conditions of a statement as lines.
+func conditions(s policy.Statement) string {
+	var list []string
+	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
+		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
+			list = append(list, fmt.Sprintf("%s %s %s", key, operator, strings.Join(s.Condition[operator][key], " or ")))
+		}
+	}
+	return lines(list)
+}
+
+// lines returns texts as code, one below the other in a cell.
+func lines(texts []string) string {
+	var list []string
+	for _, text := range texts {
+		list = append(list, "`"+text+"`")
+	}
+	return strings.Join(list, "<br>")
+}
