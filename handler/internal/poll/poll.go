@@ -40,3 +40,13 @@ func WhileError(ctx context.Context, end time.Time, passes func(error) bool, cal
 		return passes(err), err
 	})
 }
+
+// Quarters returns a context that ends when n quarters of what is left of ctx
+// are over: a call that hangs must not take all the time that there is.
+func Quarters(ctx context.Context, n int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)*time.Duration(n)/4)
+}

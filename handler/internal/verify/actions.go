@@ -153,7 +153,7 @@ func (p *Probe) tryDelete(ctx context.Context) {
 // try makes a call that must be allowed. A denial is repeated until the wait
 // ends, one by an explicit deny only until the policies have settled.
 func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
-	ctx, cancel := quarters(ctx, 3)
+	ctx, cancel := poll.Quarters(ctx, 3)
 	defer cancel()
 	began := time.Now()
 	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
@@ -194,7 +194,7 @@ func (p *Probe) tryNot(ctx context.Context, check, action string, call func(cont
 		p.Report.Set(check, NotTested, "does not apply to full access", "")
 		return
 	}
-	ctx, cancel := quarters(ctx, 3)
+	ctx, cancel := poll.Quarters(ctx, 3)
 	defer cancel()
 	end := time.Now().Add(Settling)
 	if p.until.Before(end) {

@@ -22,7 +22,7 @@ const sessionDuration = 15 * time.Minute
 // which the caller sees that the role still trusts the function. An error of
 // reassert ends it and is returned.
 func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error) (bool, error) {
-	ctx, cancel := quarters(ctx, 3)
+	ctx, cancel := poll.Quarters(ctx, 3)
 	defer cancel()
 	client := sts.NewFromConfig(p.cfg)
 	began, asserted := time.Now(), time.Now()

@@ -38,7 +38,7 @@ type Bucket struct {
 // of a read is repeated until patience ends: the function's own policy may be
 // seconds old.
 func (p *Probe) Inspect(ctx context.Context, patience time.Time) Bucket {
-	ctx, cancel := quarters(ctx, 1)
+	ctx, cancel := poll.Quarters(ctx, 1)
 	defer cancel()
 	read := func() {
 		parallel.Do(ctx,

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 )
 
 // Prepare makes, before anything is written, the calls by which the function
@@ -20,7 +21,7 @@ func (p *Probe) Prepare(ctx context.Context, patience time.Time) {
 	if !p.writesObject() {
 		return
 	}
-	ctx, cancel := quarters(ctx, 1)
+	ctx, cancel := poll.Quarters(ctx, 1)
 	defer cancel()
 	err := patiently(ctx, patience, func(ctx context.Context) error {
 		if !p.bucket.Versioned {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 )
 
 // The checks of the four actions.
@@ -111,7 +112,7 @@ func inRegion(region string) func(*s3.Options) {
 // verdict have their time too.
 func (p *Probe) Wait(ctx context.Context, limit time.Duration) {
 	p.until = time.Now().Add(limit)
-	ctx, cancel := quarters(ctx, 3)
+	ctx, cancel := poll.Quarters(ctx, 3)
 	defer cancel()
 	if end, ok := ctx.Deadline(); ok && end.Before(p.until) {
 		p.until = end
@@ -120,13 +121,3 @@ func (p *Probe) Wait(ctx context.Context, limit time.Duration) {
 
 // Until returns when the wait that [Probe.Wait] set ends.
 func (p *Probe) Until() time.Time { return p.until }
-
-// quarters returns a context that ends when n quarters of what is left of ctx
-// are over: a call that hangs must not take all the time that there is.
-func quarters(ctx context.Context, n int) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, time.Until(deadline)*time.Duration(n)/4)
-}
