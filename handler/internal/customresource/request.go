@@ -61,6 +61,13 @@ func (r *Request) PhysicalID() string {
 	case r.PhysicalResourceID != "":
 		return r.PhysicalResourceID
 	default:
-		return r.LogicalResourceID + "-not-created"
+		return r.nothing()
 	}
 }
+
+// MadeNothing reports whether the event's physical id says that the Create had
+// failed before it made anything: it reported no id.
+func (r *Request) MadeNothing() bool { return r.PhysicalResourceID == r.nothing() }
+
+// nothing is the physical id of a resource of which nothing was made.
+func (r *Request) nothing() string { return r.LogicalResourceID + "-not-created" }
