@@ -44,7 +44,7 @@ func TestRoundTrips(t *testing.T) {
 			"s3:DeleteObject iam:GetRole cloudformation:DescribeStacks cloudformation:DescribeStackResource",
 		}},
 		{"Delete", 5, func() error { _, err := d.engine.Delete(t.Context(), appStack); return err }, []string{
-			"iam:GetRole iam:ListRolePolicies iam:GetRolePolicy iam:ListAttachedRolePolicies",
+			"iam:GetRole iam:ListRolePolicies iam:ListAttachedRolePolicies",
 			"iam:DeleteRolePolicy",
 			"iam:DeleteRole s3:ListObjectVersions s3:ListMultipartUploads",
 			"iam:GetRole",

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
@@ -20,14 +21,17 @@ import (
 // or show one that it has just deleted.
 const readLag = 10 * time.Second
 
-// write makes a call that writes the role. Just made, the role may not be
-// there yet for IAM; one that vanished later is never made again.
+// write makes a call that writes the role. What was just seen or made may still
+// not be there for IAM, and where the role is not there yet its path cannot allow
+// the call. One that vanished is never made again.
 func (u *run) write(ctx context.Context, call func(context.Context) error) error {
-	return poll.While(ctx, later(u.patience, u.created.Add(readLag)), func(ctx context.Context) (bool, error) {
+	found := u.have.seen.Add(readLag)
+	unsettled := later(u.patience, u.have.born.Add(readLag))
+	return poll.While(ctx, later(found, unsettled), func(ctx context.Context) (bool, error) {
 		err := call(ctx)
-		denied := verify.Denied(err) && time.Now().Before(u.patience)
-		lagging := isNotFound(err) && time.Now().Before(u.created.Add(readLag))
-		return denied || lagging, err
+		lagging := isNotFound(err) && time.Now().Before(found)
+		denied := verify.Denied(err) && time.Now().Before(unsettled)
+		return lagging || denied, err
 	})
 }
 
@@ -40,15 +44,16 @@ func later(a, b time.Time) time.Time {
 
 // ensure makes the role, or puts right the boundary and the trust of the one
 // that is there: what decides about security comes before any permission. With
-// a check to follow, the trust policy lets the function in for its duration.
-func (u *run) ensure(ctx context.Context) error {
+// open, the trust policy lets the function in, for the check that follows.
+func (u *run) ensure(ctx context.Context, open bool) error {
+	u.wrote = true
 	if u.have == nil {
-		exists, err := u.create(ctx)
+		exists, err := u.create(ctx, open)
 		if err != nil || !exists {
 			return err
 		}
 	}
-	changes := u.want.compare(u.have, oldTagKeys(u.r.Event))
+	changes := u.changes()
 	if names := changes.names(); len(names) > 0 {
 		u.r.Log.InfoContext(ctx, "role differs from what is wanted", "role", u.have.name, "differences", names)
 	}
@@ -58,7 +63,7 @@ func (u *run) ensure(ctx context.Context) error {
 		}
 	}
 	switch {
-	case u.verifies():
+	case open:
 		return u.openTrust(ctx, u.have.trust)
 	case changes.trust:
 		return u.putTrust(ctx, u.want.trust.String())
@@ -66,16 +71,26 @@ func (u *run) ensure(ctx context.Context) error {
 	return nil
 }
 
+// changes returns what it takes to bring the role to its desired state. Seconds
+// after the update that is rolled back, reads may still show the role as it was
+// before it; so a rollback writes all that the update may have changed.
+func (u *run) changes() changes {
+	if u.rollback {
+		former, _, _ := decode(u.r.OldResourceProperties) //nolint:errcheck // what cannot be read asked for nothing
+		return u.want.against(former, u.have, policy.FullAccess(u.r.Partition))
+	}
+	return u.want.compare(u.have, oldTagKeys(u.r.Event))
+}
+
 // create makes the role with tags and boundary in the one call. It reports
 // whether there is one of that name already: an attempt whose answer was lost
 // has made it, or another run has.
-func (u *run) create(ctx context.Context) (exists bool, err error) {
-	u.r.Report(u.want.name)
+func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
+	u.report()
 	trust := u.want.trust
-	if u.verifies() {
+	if open {
 		trust, u.opened = u.trustWith(nil), true
 	}
-	u.mayExist = true
 	in := &iam.CreateRoleInput{
 		RoleName:                 &u.want.name,
 		Path:                     &u.want.path,
@@ -100,8 +115,8 @@ func (u *run) create(ctx context.Context) (exists bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("create role %s: %w", u.want.name, err)
 	}
-	u.created = time.Now()
-	u.have = &role{name: u.want.name, arn: u.want.arn, born: u.created, trust: trust.String(), boundary: u.want.boundary, tags: u.want.tags}
+	now := time.Now()
+	u.have = &role{name: u.want.name, arn: u.want.arn, born: now, seen: now, trust: trust.String(), boundary: u.want.boundary, tags: u.want.tags}
 	return false, nil
 }
 
@@ -115,18 +130,20 @@ func (u *run) meet(ctx context.Context) error {
 	if err == nil && u.have == nil {
 		err = fmt.Errorf("create role %s: IAM says both that it exists and that it does not", u.want.name)
 	}
-	if err == nil && !u.have.ownedBy(u.r.Event) {
-		u.mayExist, u.opened = false, false
-		u.r.Report(u.r.PhysicalResourceID)
-		err = u.accept(nil)
+	if err != nil {
+		return err
 	}
-	return err
+	if !u.owns() {
+		u.wrote, u.opened = false, false
+		u.r.Report(u.r.PhysicalResourceID)
+	}
+	return u.accept(nil)
 }
 
 // permit writes the permissions and tags: what is granted first, then what is
 // taken away, so that an export under way keeps one or the other.
 func (u *run) permit(ctx context.Context) error {
-	c := u.want.compare(u.have, oldTagKeys(u.r.Event))
+	c := u.changes()
 	var grants, removals []func(context.Context) error
 	if c.inline {
 		grants = append(grants, u.putPolicy)
@@ -146,14 +163,18 @@ func (u *run) permit(ctx context.Context) error {
 	for _, arn := range c.detach {
 		removals = append(removals, func(ctx context.Context) error { return u.detach(ctx, u.want.name, arn) })
 	}
-	for i := range grants {
-		grant := grants[i]
-		grants[i] = func(ctx context.Context) error { return u.write(ctx, grant) }
-	}
-	if err := parallel.Try(ctx, grants...); err != nil {
+	if err := u.writeAll(ctx, grants); err != nil {
 		return err
 	}
-	return parallel.Try(ctx, removals...)
+	return u.writeAll(ctx, removals)
+}
+
+// writeAll makes calls that write the role side by side.
+func (u *run) writeAll(ctx context.Context, calls []func(context.Context) error) error {
+	for i, call := range calls {
+		calls[i] = func(ctx context.Context) error { return u.write(ctx, call) }
+	}
+	return parallel.Try(ctx, calls...)
 }
 
 // changed reports whether what the role may do has changed so lately that it
@@ -225,6 +246,6 @@ func (u *run) getRolePatiently(ctx context.Context, e cfn.Event, name string) (f
 	if err != nil || found == nil || !found.ownedBy(e) {
 		return found, err
 	}
-	found.policies, err = u.getPolicies(ctx, name)
-	return found, err
+	found.policies = u.getPolicies(ctx, name)
+	return found, nil
 }

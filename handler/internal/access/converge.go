@@ -12,6 +12,7 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
@@ -29,24 +30,25 @@ type run struct {
 	props props
 	// patience ends the repetition of denied calls; zero on an Update.
 	patience time.Time
-	// rollback: the stack is rolling back. The role is restored, and whatever
-	// else is found is reported only.
+	// rollback: the stack rolls back. The role is restored, and whatever else is
+	// found is reported only.
 	rollback bool
+	// late is set where the stack went on before the run began: it may change nothing.
+	late error
 
 	probe  *verify.Probe
 	bucket verify.Bucket
-	// have is the role as it was found; nil if there is none.
+	// have is the role as it was found or made; nil if there is none.
 	have *role
 	want desired
-	// created is when this run made the role; zero if it did not.
-	created time.Time
 
 	// verifier is the statement that lets this run assume the role.
 	verifier policy.Statement
-	// mayExist: the role may exist. opened: its trust policy may hold the
-	// verifier statement. marked: the marker may exist. asked: the stack was
-	// asked after the role was made.
-	mayExist, opened, marked, asked bool
+	// wrote: this run may have changed the role. opened: its trust policy may
+	// hold the verifier statement. marked: the marker may exist. asked: the
+	// stack was asked how the run stands, after its writes. condemned: the role
+	// is not to be, and may be there.
+	wrote, opened, marked, asked, condemned bool
 }
 
 // converge handles Create and Update alike.
@@ -69,6 +71,7 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 	if err := u.apply(ctx); err != nil {
 		return nil, err
 	}
+	r.Report(u.have.name)
 	return u.attributes(), nil
 }
 
@@ -123,31 +126,51 @@ func (u *run) look(ctx context.Context) error {
 	parallel.Do(ctx,
 		func(ctx context.Context) { u.bucket = u.probe.Inspect(ctx, u.patience) },
 		func(ctx context.Context) { u.have, err = read(ctx, u.r.Event, u.props.RoleName) },
-		func(ctx context.Context) { state = stack.Ask(ctx, u.stacks, u.r, u.patience) },
+		func(ctx context.Context) { state = u.ask(ctx) },
 	)
 	if err != nil {
 		return err
 	}
-	u.mayExist = u.have != nil && u.have.ownedBy(u.r.Event)
-	if u.mayExist {
-		u.r.Report(u.have.name)
-	}
 	u.rollback = u.r.RequestType == cfn.RequestUpdate && state.RollingBack()
-	return u.stop(ctx, state)
+	if u.owns() {
+		u.report()
+	}
+	return u.heed(ctx, state)
+}
+
+// ask asks how the run stands. A stack that does not answer must not take the
+// time that the role needs.
+func (u *run) ask(ctx context.Context) stack.State {
+	ctx, cancel := poll.Quarters(ctx, 1)
+	defer cancel()
+	return stack.Ask(ctx, u.stacks, u.r, u.patience)
+}
+
+// owns reports whether there is a role, and it is the event's.
+func (u *run) owns() bool { return u.have != nil && u.have.ownedBy(u.r.Event) }
+
+// report names the role in the verdict, whatever it will be. A rollback that
+// fails must not: CloudFormation would forget the role that replaced this one.
+func (u *run) report() {
+	if !u.rollback {
+		u.r.Report(u.want.name)
+	}
 }
 
 // accept decides whether there is anything to be done, before the first write.
 func (u *run) accept(unknown error) error {
 	switch {
-	case u.have != nil && !u.mayExist:
+	case u.have != nil && !u.owns():
 		return fmt.Errorf("the role name %s is taken by %s, owned by %s: choose another RoleName", u.have.name, u.have.arn, u.have.owner())
 	case u.rollback:
 		return nil
+	case u.have != nil && u.have.unread != nil:
+		return u.have.unread
 	case unknown != nil:
 		return unknown
 	case u.props.AccessMode == full && !u.provider.AllowFull:
 		return errors.New("property AccessMode: the provider does not allow Full; its owner does with the parameter AllowFullAccess")
-	case u.props.Verification == enforce && u.probe.Report.Failed():
+	case u.enforces() && u.probe.Report.Failed():
 		return u.probe.Report.Err()
 	}
 	return nil

@@ -17,28 +17,32 @@ import (
 
 // delete removes the role that the event's physical id names. CloudFormation
 // invents the id when it cancels a Create, and it may do so before that Create
-// has made the role: so the role that the properties give is looked for too,
-// for a while.
+// has made the role: so the role that the properties give is looked for too. A
+// role that is not there is looked for again for a while: it may be too new to
+// be seen. Only a Create that failed before it made any leaves nothing to doubt.
 func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
-	name := nameOf(r)
-	if sameName(name, r.PhysicalResourceID) {
-		return a.remove(ctx, r, r.PhysicalResourceID)
+	doubt := verify.Settling
+	if r.MadeNothing() {
+		doubt = 0
 	}
-	return parallel.Try(ctx, func(ctx context.Context) error {
-		if !roleNamePattern.MatchString(r.PhysicalResourceID) {
-			return nil
-		}
-		return a.remove(ctx, r, r.PhysicalResourceID)
-	}, func(ctx context.Context) error {
-		err := poll.While(ctx, time.Now().Add(verify.Settling), func(ctx context.Context) (bool, error) {
-			found, err := a.getRole(ctx, name)
-			return found == nil && err == nil, err
-		})
-		if err != nil {
-			return err
-		}
-		return a.remove(ctx, r, name)
-	})
+	var removals []func(context.Context) error
+	for _, name := range candidates(r) {
+		removals = append(removals, func(ctx context.Context) error { return a.remove(ctx, r, name, doubt) })
+	}
+	return parallel.Try(ctx, removals...)
+}
+
+// candidates returns the names that the role of a Delete may have.
+func candidates(r *customresource.Request) []string {
+	name := nameOf(r)
+	switch {
+	case sameName(name, r.PhysicalResourceID):
+		return []string{r.PhysicalResourceID}
+	case !roleNamePattern.MatchString(r.PhysicalResourceID):
+		return []string{name}
+	default:
+		return []string{r.PhysicalResourceID, name}
+	}
 }
 
 // nameOf returns the role's name that the event's properties give. Properties
@@ -51,32 +55,54 @@ func nameOf(r *customresource.Request) string {
 }
 
 // remove deletes the role if it is the event's own, with its policies and what
-// an interrupted check left in the bucket, and sees that it is gone.
-func (a *Access) remove(ctx context.Context, r *customresource.Request, name string) error {
-	return poll.While(ctx, time.Now().Add(readLag), func(ctx context.Context) (again bool, err error) {
-		found, err := a.getRoleAndPolicies(ctx, r.Event, name)
+// an interrupted check left in the bucket, and sees that it is gone. While there
+// is none it looks again for as long as doubt says.
+func (a *Access) remove(ctx context.Context, r *customresource.Request, name string, doubt time.Duration) error {
+	begun, seen := time.Now(), false
+	return poll.While(ctx, begun.Add(readLag), func(ctx context.Context) (again bool, err error) {
+		found, err := a.getRoleWith(ctx, r.Event, name, a.listPolicies)
 		switch {
 		case err != nil:
-			return false, err
+			return true, err
+		case found == nil && !seen && time.Since(begun) < doubt:
+			return true, nil
 		case found == nil:
 			a.removeLeftovers(ctx, r, name)
 			return false, nil
 		case !found.ownedBy(r.Event):
 			r.Log.WarnContext(ctx, "role is not this resource's and is left alone", "role", found.arn, "owner", found.owner())
 			return false, nil
+		case found.unread != nil:
+			return true, found.unread
 		}
-		if err := a.strip(ctx, found); err != nil {
-			return false, err
-		}
-		if again, err := a.deleteRole(ctx, r, name); err != nil {
-			return again, err
-		}
-		still, err := a.getRole(ctx, name)
-		if still != nil {
-			err = fmt.Errorf("role %s is still there after it was deleted", name)
-		}
-		return still != nil, err
+		seen = true
+		return a.take(ctx, r, found)
 	})
+}
+
+// take strips and deletes the role, beside what an interrupted check left. What
+// counts is not what was answered but that the role is gone: the answer to a
+// call that had its effect may be lost, another run may delete the same role,
+// and IAM denies a call for a role that is gone where only its path allowed it.
+// While the role is there another try is worth it, for a policy may have been
+// added meanwhile, and IAM's reads lag.
+func (a *Access) take(ctx context.Context, r *customresource.Request, found *role) (again bool, err error) {
+	if err = a.strip(ctx, found); err == nil {
+		parallel.Do(ctx,
+			func(ctx context.Context) { err = a.deleteRole(ctx, found.name) },
+			func(ctx context.Context) { a.removeLeftovers(ctx, r, found.name) },
+		)
+	}
+	still, lookErr := a.getRole(ctx, found.name)
+	switch {
+	case lookErr != nil:
+		return true, errors.Join(err, lookErr)
+	case still == nil:
+		return false, nil
+	case err == nil:
+		err = fmt.Errorf("role %s is still there after it was deleted", found.name)
+	}
+	return true, err
 }
 
 // strip takes all permissions from the role, without which IAM does not delete it.
@@ -91,20 +117,13 @@ func (a *Access) strip(ctx context.Context, found *role) error {
 	return parallel.Try(ctx, calls...)
 }
 
-// deleteRole deletes the role beside what an interrupted check left. It is
-// worth another try where a policy may have been added meanwhile.
-func (a *Access) deleteRole(ctx context.Context, r *customresource.Request, name string) (again bool, err error) {
-	parallel.Do(ctx, func(ctx context.Context) {
-		_, err = a.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name})
-	}, func(ctx context.Context) { a.removeLeftovers(ctx, r, name) })
+func (a *Access) deleteRole(ctx context.Context, name string) error {
+	_, err := a.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name})
 	var conflict *types.DeleteConflictException
-	switch {
-	case isNotFound(err):
-		return false, nil
-	case errors.As(err, &conflict):
-		return true, fmt.Errorf("delete role %s, which something still uses (take it out of its instance profile, then delete again): %w", name, err)
+	if errors.As(err, &conflict) {
+		return fmt.Errorf("delete role %s, which something still uses (take it out of its instance profile, then delete again): %w", name, err)
 	}
-	return false, wrap(err, "delete role %s", name)
+	return wrap(err, "delete role %s", name)
 }
 
 // removeLeftovers takes away what an interrupted check of the role left in the
@@ -117,7 +136,7 @@ func (a *Access) removeLeftovers(ctx context.Context, r *customresource.Request,
 	if p.BucketOwner == "" {
 		p.BucketOwner = r.AccountID
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*verify.Settling)
+	ctx, cancel := poll.Quarters(ctx, 1)
 	defer cancel()
 	probe := verify.New(a.cfg, verify.Target{Bucket: p.bucket(r.Partition), Owner: p.BucketOwner, RoleName: name})
 	if err := probe.RemoveLeftovers(ctx); err != nil {

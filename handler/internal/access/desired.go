@@ -95,6 +95,30 @@ func (d desired) compare(r *role, oldTags []string) changes {
 	return c
 }
 
+// against returns the changes that bring back the desired state from the one
+// that the former properties asked for, whatever the role seems to have.
+func (d desired) against(former props, r *role, fullAccess string) changes {
+	c := d.compare(r, nil)
+	c.trust, c.inline, c.attach = true, d.inline != nil, d.attached
+	if d.inline == nil && !slices.Contains(c.removeInline, policyName) {
+		c.removeInline = append(c.removeInline, policyName)
+	}
+	if former.AccessMode == full && !slices.Contains(slices.Concat(d.attached, c.detach), fullAccess) {
+		c.detach = append(c.detach, fullAccess)
+	}
+	for key, value := range d.tags {
+		if there, ok := tagKey(former.Tags, key); !hasPrefixFold(key, tagPrefix) && (!ok || former.Tags[there] != value) {
+			c.tag[key] = value
+		}
+	}
+	for key := range former.Tags {
+		if _, wanted := tagKey(d.tags, key); !wanted {
+			c.untag = append(c.untag, key)
+		}
+	}
+	return c
+}
+
 // permissions reports whether the changes affect what the role may do.
 func (c changes) permissions() bool {
 	return c.boundary || c.inline || len(c.attach)+len(c.detach)+len(c.removeInline) > 0

@@ -2,12 +2,8 @@ package access
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
-
-	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
@@ -15,19 +11,21 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
-// errSuperseded ends a run whose stack went another way while it worked.
-var errSuperseded = errors.New("the stack went on without this request")
-
 // verifies reports whether the role is to be checked.
 func (u *run) verifies() bool { return u.props.Verification != off }
 
 // enforces reports whether a failed check fails the resource.
-func (u *run) enforces() bool { return u.props.Verification == enforce && !u.rollback }
+func (u *run) enforces() bool {
+	return u.props.Verification == enforce && !u.rollback && u.late == nil
+}
 
 // apply brings the role to its desired state and proves that it can be used.
 func (u *run) apply(ctx context.Context) error {
 	u.want.allow(u.props, u.r.Partition, u.bucket.Key)
-	if err := u.ensure(ctx); err != nil {
+	if u.late != nil && (u.have == nil || len(u.changes().names()) > 0) {
+		return u.late
+	}
+	if err := u.ensure(ctx, u.verifies()); err != nil {
 		return err
 	}
 	var err error
@@ -41,6 +39,9 @@ func (u *run) apply(ctx context.Context) error {
 	}
 	if err := u.settle(ctx); err != nil {
 		return err
+	}
+	if u.rollback {
+		u.clearUp(ctx)
 	}
 	u.log(ctx)
 	if u.enforces() {
@@ -58,20 +59,37 @@ func (u *run) prove(ctx context.Context) error {
 		return err
 	}
 	var seen *role
-	if assumed {
-		u.probe.Wait(ctx, u.patienceFor(u.changed()))
-		u.marked = true
-		parallel.Do(ctx, u.probe.TryBucket, func(ctx context.Context) { seen, err = u.getRole(ctx, u.want.name) })
-		if err != nil {
-			return err
-		}
+	parallel.Do(ctx,
+		func(ctx context.Context) {
+			if assumed {
+				u.probe.Wait(ctx, u.patienceFor(u.changed()))
+				u.marked = true
+				u.probe.TryBucket(ctx)
+			}
+		},
+		func(ctx context.Context) { seen, err = u.lookAgain(ctx) },
+	)
+	if err != nil {
+		return err
 	}
-	parallel.Do(ctx, func(ctx context.Context) {
-		if assumed {
-			u.probe.TryObject(ctx)
-		}
-	}, func(ctx context.Context) { err = u.closeTrust(ctx, seen) })
+	parallel.Do(ctx,
+		func(ctx context.Context) {
+			if assumed {
+				u.probe.TryObject(ctx)
+			}
+		},
+		func(ctx context.Context) { err = u.closeTrust(ctx, seen) },
+	)
 	return err
+}
+
+// lookAgain reads the role before its trust policy is written the last time, to
+// see whether a later event has changed it. Nothing is later than a rollback.
+func (u *run) lookAgain(ctx context.Context) (*role, error) {
+	if u.rollback {
+		return nil, nil
+	}
+	return u.getRole(ctx, u.want.name)
 }
 
 // patienceFor is how long denials of the role's calls are repeated. What was
@@ -117,29 +135,16 @@ func (u *run) settle(ctx context.Context) error {
 				trustErr = u.checkTrust(ctx)
 			}
 		},
-		func(ctx context.Context) { state = stack.Ask(ctx, u.stacks, u.r, u.patience); u.asked = true },
+		func(ctx context.Context) { state = u.ask(ctx); u.asked = true },
 	)
-	if err := u.stop(ctx, state); err != nil {
+	if err := u.heed(ctx, state); err != nil {
 		return err
 	}
-	return trustErr
-}
-
-// stop ends a run that the stack does not want any more. CloudFormation may
-// have sent the Delete that follows a cancelled Create before the role was
-// made: then it is this run that removes the role. An Update that began before
-// its stack rolled back leaves the rest to the Update that restores the role.
-func (u *run) stop(ctx context.Context, state stack.State) error {
-	create := u.r.RequestType == cfn.RequestCreate
-	switch {
-	case create && state.Cancelled():
-		err := fmt.Errorf("create role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.Stack, state.Resource)
-		u.opened = false
-		return errors.Join(err, u.remove(ctx, u.r, u.want.name))
-	case !create && state.RollingBack() && !u.rollback:
-		return fmt.Errorf("update role %s: %w: it is %s", u.want.name, errSuperseded, state.Stack)
+	if u.rollback && trustErr != nil {
+		u.r.Log.WarnContext(ctx, "the trust policy could not be read", "role", u.want.name, "error", trustErr)
+		return nil
 	}
-	return nil
+	return trustErr
 }
 
 // removeMarker takes away what the probe wrote. What cannot be removed is told,
@@ -157,32 +162,44 @@ func (u *run) removeMarker(ctx context.Context) {
 
 // cleanUp undoes what must not outlive the run, on whatever path it ends.
 func (u *run) cleanUp(ctx context.Context) {
-	cancelled := u.r.RequestType == cfn.RequestCreate && u.mayExist && !u.asked
-	if !u.opened && !u.marked && !cancelled {
+	unasked := u.wrote && !u.asked
+	if !u.opened && !u.marked && !u.condemned && !unasked {
 		return
 	}
 	ctx, cancel := customresource.CleanUp(ctx)
 	defer cancel()
 	parallel.Do(ctx, u.removeMarker, func(ctx context.Context) {
-		if !u.opened {
-			return
-		}
-		seen, err := u.getRole(ctx, u.want.name)
-		if err == nil && (seen != nil || !u.created.IsZero()) {
-			err = u.closeTrust(ctx, seen)
+		var err error
+		switch {
+		case u.condemned:
+			err = u.execute(ctx)
+		case unasked:
+			err = u.heed(ctx, u.ask(ctx))
 		}
 		if err != nil {
-			u.r.Log.ErrorContext(ctx, "the verifier statement could not be taken out of the trust policy; it expires by itself",
-				"role", u.want.name, "expires", u.r.Deadline, "error", err)
+			u.r.Log.WarnContext(ctx, "the stack went on", "role", u.want.name, "error", err)
 		}
-	}, func(ctx context.Context) {
-		if !cancelled {
-			return
-		}
-		if err := u.stop(ctx, stack.Ask(ctx, u.stacks, u.r, time.Time{})); err != nil {
-			u.r.Log.WarnContext(ctx, "undone", "error", err)
-		}
+		u.shutOut(ctx)
 	})
+}
+
+// shutOut takes the verifier statement out of the trust policy where it was
+// left in.
+func (u *run) shutOut(ctx context.Context) {
+	if !u.opened {
+		return
+	}
+	seen, err := u.getRole(ctx, u.want.name)
+	if u.have == nil {
+		u.have = seen // the answer to CreateRole was lost
+	}
+	if err == nil && u.owns() {
+		err = u.closeTrust(ctx, seen)
+	}
+	if err != nil {
+		u.r.Log.ErrorContext(ctx, "the verifier statement could not be taken out of the trust policy; it expires by itself",
+			"role", u.want.name, "expires", u.r.Deadline, "error", err)
+	}
 }
 
 // log tells everything that the checks found.

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 )
 
 // A role is what IAM says of a role.
@@ -22,8 +23,9 @@ type role struct {
 	// trust is the trust policy, decoded from its URL encoding.
 	trust    string
 	boundary string
-	born     time.Time
-	tags     map[string]string
+	// born is when it was made, seen when it was read.
+	born, seen time.Time
+	tags       map[string]string
 	policies
 }
 
@@ -35,6 +37,8 @@ type policies struct {
 	own string
 	// attached are the ARNs of the attached policies.
 	attached []string
+	// unread is why they are not all known.
+	unread error
 }
 
 // ownedBy reports whether the role carries the tags of the event's resource.
@@ -69,7 +73,10 @@ func (a *Access) getRole(ctx context.Context, name string) (*role, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode the trust policy of role %s: %w", name, err)
 	}
-	r := &role{name: aws.ToString(out.Role.RoleName), arn: aws.ToString(out.Role.Arn), trust: trust, born: aws.ToTime(out.Role.CreateDate), tags: tagMap(out.Role.Tags)}
+	r := &role{
+		name: aws.ToString(out.Role.RoleName), arn: aws.ToString(out.Role.Arn), trust: trust,
+		born: aws.ToTime(out.Role.CreateDate), seen: time.Now(), tags: tagMap(out.Role.Tags),
+	}
 	if b := out.Role.PermissionsBoundary; b != nil {
 		r.boundary = aws.ToString(b.PermissionsBoundaryArn)
 	}
@@ -77,28 +84,47 @@ func (a *Access) getRole(ctx context.Context, name string) (*role, error) {
 }
 
 // getRoleAndPolicies returns the role with its policies; nil if there is none.
-// The policies of a role that is not the event's are not read: the function may not.
 func (a *Access) getRoleAndPolicies(ctx context.Context, e cfn.Event, name string) (*role, error) {
-	var r *role
-	var p policies
-	var roleErr, policiesErr error
-	parallel.Do(ctx,
-		func(ctx context.Context) { r, roleErr = a.getRole(ctx, name) },
-		func(ctx context.Context) { p, policiesErr = a.getPolicies(ctx, name) },
-	)
-	if roleErr != nil || r == nil || !r.ownedBy(e) {
-		return r, roleErr
-	}
-	r.policies = p
-	return r, policiesErr
+	return a.getRoleWith(ctx, e, name, a.getPolicies)
 }
 
-// getPolicies reads the permissions of the role, each page of them.
-func (a *Access) getPolicies(ctx context.Context, name string) (p policies, err error) {
-	err = parallel.Try(ctx, func(ctx context.Context) (err error) {
-		p.own, err = a.ownPolicy(ctx, name)
-		return err
-	}, func(ctx context.Context) error {
+// getRoleWith returns the role with what is read of its policies beside it. The
+// policies of a role that is not the event's do not count: the function may not
+// read them. Policies that cannot be read are no reason to know nothing.
+func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read func(context.Context, string) policies) (*role, error) {
+	var r *role
+	var p policies
+	var err error
+	parallel.Do(ctx,
+		func(ctx context.Context) { r, err = a.getRole(ctx, name) },
+		func(ctx context.Context) {
+			ctx, cancel := poll.Quarters(ctx, 1)
+			defer cancel()
+			p = read(ctx, name)
+		},
+	)
+	if err == nil && r != nil && r.ownedBy(e) {
+		r.policies = p
+	}
+	return r, err
+}
+
+// getPolicies reads the permissions of the role.
+func (a *Access) getPolicies(ctx context.Context, name string) policies {
+	var p policies
+	var own string
+	var err error
+	parallel.Do(ctx,
+		func(ctx context.Context) { p = a.listPolicies(ctx, name) },
+		func(ctx context.Context) { own, err = a.ownPolicy(ctx, name) },
+	)
+	p.own, p.unread = own, errors.Join(p.unread, err)
+	return p
+}
+
+// listPolicies reads the names of the role's policies, each page of them.
+func (a *Access) listPolicies(ctx context.Context, name string) (p policies) {
+	p.unread = parallel.Try(ctx, func(ctx context.Context) error {
 		pages := iam.NewListRolePoliciesPaginator(a.iam, &iam.ListRolePoliciesInput{RoleName: &name})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
@@ -121,7 +147,7 @@ func (a *Access) getPolicies(ctx context.Context, name string) (p policies, err 
 		}
 		return nil
 	})
-	return p, err
+	return p
 }
 
 // ownPolicy reads the inline policy that this package writes; empty if there is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -24,10 +25,20 @@ import (
 // runID returns text that tells this run's statement from any other's.
 func runID() string { return rand.Text() }
 
+// maxTrust is IAM's quota for a trust policy, in characters.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+const maxTrust = 2048
+
 // trustWith returns the desired trust policy with the verifier statements of
-// the others and of this run.
+// the others and of this run. Where there is no room for the others, they put
+// theirs in again.
 func (u *run) trustWith(others []policy.Statement) policy.Document {
-	return policy.Trust(u.provider.TrustedPrincipal, u.props.ExternalID, append(others, u.verifier)...)
+	others = slices.DeleteFunc(others, func(s policy.Statement) bool { return s.Sid == u.verifier.Sid })
+	trust := policy.Trust(u.provider.TrustedPrincipal, u.props.ExternalID, append(others, u.verifier)...)
+	if len(trust.String()) > maxTrust {
+		trust = policy.Trust(u.provider.TrustedPrincipal, u.props.ExternalID, u.verifier)
+	}
+	return trust
 }
 
 // openTrust lets the function in, beside the runs that the policy names.
@@ -38,20 +49,23 @@ func (u *run) openTrust(ctx context.Context, trust string) error {
 }
 
 // reassert lets the function in again if another run has shut it out. A policy
-// that wants something else than this run belongs to a later event, which this
-// run must not undo.
+// that wants something else than this run, and than what it found, belongs to a
+// later event, which this run must not undo.
 func (u *run) reassert(ctx context.Context) error {
 	seen, err := u.getRole(ctx, u.want.name)
 	if err != nil || seen == nil {
 		return nil //nolint:nilerr // IAM's reads lag: the role may not be there yet, and the next look tells.
 	}
-	if _, mine := policy.Without(seen.trust, u.verifier.Sid); mine {
+	_, mine := policy.Without(seen.trust, u.verifier.Sid)
+	switch {
+	case mine:
 		return nil
+	case u.wants(seen.trust):
+		return u.openTrust(ctx, seen.trust)
+	case policy.Equal(seen.trust, u.have.trust):
+		return nil // as it was before this run: the read lags
 	}
-	if !u.wants(seen.trust) {
-		return fmt.Errorf("assume role %s: %w: its trust policy was changed meanwhile", u.want.name, errSuperseded)
-	}
-	return u.openTrust(ctx, seen.trust)
+	return fmt.Errorf("assume role %s: %w: its trust policy was changed meanwhile", u.want.name, errSuperseded)
 }
 
 // wants reports whether a trust policy says what this run wants, apart from
@@ -63,10 +77,10 @@ func (u *run) wants(trust string) bool {
 
 // closeTrust shuts the function out again. Seen is the role as it was read
 // last, nil if it was not. Where a later event has changed the policy, only
-// this run's own statement is taken out.
+// this run's own statement is taken out; nothing is later than a rollback.
 func (u *run) closeTrust(ctx context.Context, seen *role) error {
 	trust := u.want.trust.String()
-	if seen != nil && !u.wants(seen.trust) {
+	if !u.rollback && seen != nil && !u.wants(seen.trust) {
 		var mine bool
 		if trust, mine = policy.Without(seen.trust, u.verifier.Sid); !mine {
 			u.opened = false

@@ -77,15 +77,16 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 // converge returns the output that the event asks for, and registers it if it
 // is not there.
 func (u *run) converge(ctx context.Context, state stack.State) (*output, error) {
-	if err := u.stop(ctx, state); err != nil {
-		return nil, err
+	standing := state.Standing(u.r.RequestType, u.rollback)
+	if standing == stack.GivenUp {
+		return nil, u.stop(ctx, state)
 	}
 	o, err := u.find(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if o == nil {
-		if state.Answered() {
+		if state.Answered() || standing == stack.Overtaken {
 			return nil, fmt.Errorf("register output: %w: the resource is %s", errSuperseded, state.Resource)
 		}
 		if o, err = u.create(ctx); err != nil {
@@ -224,11 +225,14 @@ func (u *run) settle(ctx context.Context, o *output) (*output, error) {
 // sent the Delete that follows a cancelled Create before the output was
 // registered: then it is this run that removes it.
 func (u *run) stop(ctx context.Context, state stack.State) error {
-	create := u.r.RequestType == cfn.RequestCreate
-	if create && !state.Cancelled() || !create && (u.rollback || !state.RollingBack()) {
+	standing := state.Standing(u.r.RequestType, u.rollback)
+	if standing == stack.Awaited {
 		return nil
 	}
 	err := fmt.Errorf("register output: %w: the stack is %s, the resource %s", errSuperseded, state.Stack, state.Resource)
+	if standing == stack.Overtaken && u.r.RequestType == cfn.RequestCreate {
+		return err // what it made lives on
+	}
 	_, removeErr := u.api.remove(ctx, u.props.Name, func(o owner) bool { return o.made(u.r.Event) })
 	return errors.Join(err, removeErr)
 }

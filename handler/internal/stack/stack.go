@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
@@ -21,18 +22,56 @@ import (
 // statuses are not known.
 type State struct{ Stack, Resource string }
 
-// Cancelled reports whether a Create is not wanted any more: CloudFormation may
-// already have sent the Delete that follows it. A resource that was skipped is
-// retained: its stack is gone, and it is to stay.
-func (s State) Cancelled() bool {
-	gone := func(status string) bool {
-		return strings.Contains(status, "ROLLBACK") || strings.HasSuffix(status, "_FAILED") || strings.HasPrefix(status, "DELETE_")
+// A Standing is what has become, for its stack, of a Create or Update that is
+// being worked on.
+type Standing int
+
+// The standings.
+const (
+	// Awaited: the stack waits for the answer, or has had it.
+	Awaited Standing = iota
+	// GivenUp: the stack has removed the resource, or will. Its Delete may have
+	// come before this request has made anything.
+	GivenUp
+	// Overtaken: the stack has gone on to another state of the resource.
+	Overtaken
+)
+
+// Standing tells that of a Create or Update. A rollback is the Update that brings
+// back what was before, while the stack rolls back: no rollback overtakes it.
+func (s State) Standing(kind cfn.RequestType, rollback bool) Standing {
+	switch {
+	case s.Resource == "DELETE_SKIPPED":
+		return Overtaken // its stack is gone, and it is to stay
+	case kind == cfn.RequestCreate:
+		return s.standingOfCreate()
+	case strings.HasPrefix(s.Resource, "DELETE_"), strings.HasPrefix(s.Stack, "DELETE_"):
+		return GivenUp
+	case strings.Contains(s.Stack, "ROLLBACK") && !rollback:
+		return Overtaken
 	}
-	return s.Resource != "DELETE_SKIPPED" && (gone(s.Stack) || gone(s.Resource))
+	return Awaited
 }
 
-// RollingBack reports whether an Update brings back what was before.
-func (s State) RollingBack() bool { return strings.Contains(s.Stack, "ROLLBACK") }
+// standingOfCreate goes by the resource: a stack may roll back, or have failed,
+// around one that is complete.
+func (s State) standingOfCreate() Standing {
+	switch {
+	case s.Resource == "CREATE_COMPLETE":
+		return Awaited
+	case strings.HasPrefix(s.Resource, "DELETE_"), s.Resource == "CREATE_FAILED":
+		return GivenUp
+	case s.Resource != "" && s.Resource != "CREATE_IN_PROGRESS":
+		return Overtaken
+	case strings.Contains(s.Stack, "ROLLBACK"), strings.HasSuffix(s.Stack, "_FAILED"), strings.HasPrefix(s.Stack, "DELETE_"):
+		return GivenUp
+	}
+	return Awaited
+}
+
+// RollingBack reports whether an Update that the stack waits for brings back
+// what was before.
+func (s State) RollingBack() bool { return s.Stack == "UPDATE_ROLLBACK_IN_PROGRESS" }
 
 // Answered reports whether the resource waits for no answer: what asks is a late
 // delivery of an event that was answered long ago.

@@ -3,40 +3,41 @@ package stack
 import (
 	"testing"
 
+	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// What CloudFormation says of a stack, and whether a Create of one of its
-// resources is then wanted no more, and an Update one of a rollback.
+// How a Create stands whose resource is still being made, and an Update that is
+// not a rollback's own, by each status that a stack can have.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
-func TestStackStatus(t *testing.T) {
+func TestStandingByStack(t *testing.T) {
 	t.Parallel()
-	type told struct{ cancelled, rollingBack bool }
-	tests := map[types.StackStatus]told{
-		"":                                    {false, false}, // not known
-		"CREATE_IN_PROGRESS":                  {false, false},
-		"CREATE_COMPLETE":                     {false, false},
-		"CREATE_FAILED":                       {true, false},
-		"ROLLBACK_IN_PROGRESS":                {true, true},
-		"ROLLBACK_COMPLETE":                   {true, true},
-		"ROLLBACK_FAILED":                     {true, true},
-		"UPDATE_IN_PROGRESS":                  {false, false},
-		"UPDATE_COMPLETE":                     {false, false},
-		"UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": {false, false},
-		"UPDATE_FAILED":                       {true, false},
-		"UPDATE_ROLLBACK_IN_PROGRESS":         {true, true},
-		"UPDATE_ROLLBACK_COMPLETE":            {true, true},
-		"UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": {true, true},
-		"UPDATE_ROLLBACK_FAILED":                       {true, true},
-		"DELETE_IN_PROGRESS":                           {true, false},
-		"DELETE_COMPLETE":                              {true, false},
-		"DELETE_FAILED":                                {true, false},
-		"REVIEW_IN_PROGRESS":                           {false, false},
-		"IMPORT_IN_PROGRESS":                           {false, false},
-		"IMPORT_COMPLETE":                              {false, false},
-		"IMPORT_ROLLBACK_IN_PROGRESS":                  {true, true},
-		"IMPORT_ROLLBACK_COMPLETE":                     {true, true},
-		"IMPORT_ROLLBACK_FAILED":                       {true, true},
+	type standings struct{ create, update Standing }
+	tests := map[types.StackStatus]standings{
+		"":                                    {Awaited, Awaited}, // not known
+		"CREATE_IN_PROGRESS":                  {Awaited, Awaited},
+		"CREATE_COMPLETE":                     {Awaited, Awaited},
+		"CREATE_FAILED":                       {GivenUp, Awaited},
+		"ROLLBACK_IN_PROGRESS":                {GivenUp, Overtaken},
+		"ROLLBACK_COMPLETE":                   {GivenUp, Overtaken},
+		"ROLLBACK_FAILED":                     {GivenUp, Overtaken},
+		"UPDATE_IN_PROGRESS":                  {Awaited, Awaited},
+		"UPDATE_COMPLETE":                     {Awaited, Awaited},
+		"UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": {Awaited, Awaited},
+		"UPDATE_FAILED":                       {GivenUp, Awaited},
+		"UPDATE_ROLLBACK_IN_PROGRESS":         {GivenUp, Overtaken},
+		"UPDATE_ROLLBACK_COMPLETE":            {GivenUp, Overtaken},
+		"UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": {GivenUp, Overtaken},
+		"UPDATE_ROLLBACK_FAILED":                       {GivenUp, Overtaken},
+		"DELETE_IN_PROGRESS":                           {GivenUp, GivenUp},
+		"DELETE_COMPLETE":                              {GivenUp, GivenUp},
+		"DELETE_FAILED":                                {GivenUp, GivenUp},
+		"REVIEW_IN_PROGRESS":                           {Awaited, Awaited},
+		"IMPORT_IN_PROGRESS":                           {Awaited, Awaited},
+		"IMPORT_COMPLETE":                              {Awaited, Awaited},
+		"IMPORT_ROLLBACK_IN_PROGRESS":                  {GivenUp, Overtaken},
+		"IMPORT_ROLLBACK_COMPLETE":                     {GivenUp, Overtaken},
+		"IMPORT_ROLLBACK_FAILED":                       {GivenUp, Overtaken},
 	}
 	for _, status := range types.StackStatus("").Values() {
 		if _, ok := tests[status]; !ok {
@@ -44,46 +45,52 @@ func TestStackStatus(t *testing.T) {
 		}
 	}
 	for status, want := range tests {
-		s := State{Stack: string(status), Resource: "CREATE_IN_PROGRESS"}
-		if got := (told{s.Cancelled(), s.RollingBack()}); got != want {
+		got := standings{
+			State{string(status), "CREATE_IN_PROGRESS"}.Standing(cfn.RequestCreate, false),
+			State{string(status), "UPDATE_IN_PROGRESS"}.Standing(cfn.RequestUpdate, false),
+		}
+		if got != want {
 			t.Errorf("%s: got %+v, want %+v", status, got, want)
 		}
 	}
 }
 
-// A resource that is cancelled has failed before its stack rolls back.
-func TestResourceStatus(t *testing.T) {
+// How the two stand in a stack that says nothing, by each status that the
+// resource can have. A resource that is cancelled has failed before its stack
+// rolls back; one that lives on is nothing to a Create that comes late.
+func TestStandingByResource(t *testing.T) {
 	t.Parallel()
-	tests := map[types.ResourceStatus]bool{
-		"":                            false, // not known
-		"CREATE_IN_PROGRESS":          false,
-		"CREATE_COMPLETE":             false,
-		"CREATE_FAILED":               true,
-		"UPDATE_IN_PROGRESS":          false,
-		"UPDATE_COMPLETE":             false,
-		"UPDATE_FAILED":               true,
-		"DELETE_IN_PROGRESS":          true,
-		"DELETE_COMPLETE":             true,
-		"DELETE_FAILED":               true,
-		"DELETE_SKIPPED":              false, // retained
-		"IMPORT_IN_PROGRESS":          false,
-		"IMPORT_COMPLETE":             false,
-		"IMPORT_FAILED":               true,
-		"IMPORT_ROLLBACK_IN_PROGRESS": true,
-		"IMPORT_ROLLBACK_COMPLETE":    true,
-		"IMPORT_ROLLBACK_FAILED":      true,
-		"EXPORT_IN_PROGRESS":          false,
-		"EXPORT_COMPLETE":             false,
-		"EXPORT_FAILED":               true,
-		"EXPORT_ROLLBACK_IN_PROGRESS": true,
-		"EXPORT_ROLLBACK_COMPLETE":    true,
-		"EXPORT_ROLLBACK_FAILED":      true,
-		"ROLLBACK_IN_PROGRESS":        true,
-		"ROLLBACK_COMPLETE":           true,
-		"ROLLBACK_FAILED":             true,
-		"UPDATE_ROLLBACK_IN_PROGRESS": true,
-		"UPDATE_ROLLBACK_COMPLETE":    true,
-		"UPDATE_ROLLBACK_FAILED":      true,
+	type standings struct{ create, update Standing }
+	tests := map[types.ResourceStatus]standings{
+		"":                            {Awaited, Awaited}, // not known
+		"CREATE_IN_PROGRESS":          {Awaited, Awaited},
+		"CREATE_COMPLETE":             {Awaited, Awaited},
+		"CREATE_FAILED":               {GivenUp, Awaited},
+		"UPDATE_IN_PROGRESS":          {Overtaken, Awaited},
+		"UPDATE_COMPLETE":             {Overtaken, Awaited},
+		"UPDATE_FAILED":               {Overtaken, Awaited},
+		"DELETE_IN_PROGRESS":          {GivenUp, GivenUp},
+		"DELETE_COMPLETE":             {GivenUp, GivenUp},
+		"DELETE_FAILED":               {GivenUp, GivenUp},
+		"DELETE_SKIPPED":              {Overtaken, Overtaken},
+		"IMPORT_IN_PROGRESS":          {Overtaken, Awaited},
+		"IMPORT_COMPLETE":             {Overtaken, Awaited},
+		"IMPORT_FAILED":               {Overtaken, Awaited},
+		"IMPORT_ROLLBACK_IN_PROGRESS": {Overtaken, Awaited},
+		"IMPORT_ROLLBACK_COMPLETE":    {Overtaken, Awaited},
+		"IMPORT_ROLLBACK_FAILED":      {Overtaken, Awaited},
+		"EXPORT_IN_PROGRESS":          {Overtaken, Awaited},
+		"EXPORT_COMPLETE":             {Overtaken, Awaited},
+		"EXPORT_FAILED":               {Overtaken, Awaited},
+		"EXPORT_ROLLBACK_IN_PROGRESS": {Overtaken, Awaited},
+		"EXPORT_ROLLBACK_COMPLETE":    {Overtaken, Awaited},
+		"EXPORT_ROLLBACK_FAILED":      {Overtaken, Awaited},
+		"ROLLBACK_IN_PROGRESS":        {Overtaken, Awaited},
+		"ROLLBACK_COMPLETE":           {Overtaken, Awaited},
+		"ROLLBACK_FAILED":             {Overtaken, Awaited},
+		"UPDATE_ROLLBACK_IN_PROGRESS": {Overtaken, Awaited},
+		"UPDATE_ROLLBACK_COMPLETE":    {Overtaken, Awaited},
+		"UPDATE_ROLLBACK_FAILED":      {Overtaken, Awaited},
 	}
 	for _, status := range types.ResourceStatus("").Values() {
 		if _, ok := tests[status]; !ok {
@@ -91,11 +98,35 @@ func TestResourceStatus(t *testing.T) {
 		}
 	}
 	for status, want := range tests {
-		t.Run(string(status), func(t *testing.T) {
-			t.Parallel()
-			if got := (State{Stack: "CREATE_IN_PROGRESS", Resource: string(status)}).Cancelled(); got != want {
-				t.Errorf("cancelled: got %t, want %t", got, want)
-			}
-		})
+		s := State{Resource: string(status)}
+		if got := (standings{s.Standing(cfn.RequestCreate, false), s.Standing(cfn.RequestUpdate, false)}); got != want {
+			t.Errorf("%s: got %+v, want %+v", status, got, want)
+		}
+	}
+}
+
+// A stack may roll back or be deleted around a resource that is complete: its
+// Create has had its answer, and its Delete comes with its id.
+func TestStandingOfCompleteCreate(t *testing.T) {
+	t.Parallel()
+	for _, stack := range types.StackStatus("").Values() {
+		if got := (State{string(stack), "CREATE_COMPLETE"}).Standing(cfn.RequestCreate, false); got != Awaited {
+			t.Errorf("%s: got %v, want awaited", stack, got)
+		}
+	}
+}
+
+// No rollback overtakes the rollback's own Update, which is known as such while
+// the stack waits for it.
+func TestStandingOfRollback(t *testing.T) {
+	t.Parallel()
+	for _, stack := range types.StackStatus("").Values() {
+		s := State{Stack: string(stack), Resource: "UPDATE_IN_PROGRESS"}
+		if got, want := s.RollingBack(), stack == types.StackStatusUpdateRollbackInProgress; got != want {
+			t.Errorf("%s: rolling back: got %t, want %t", stack, got, want)
+		}
+		if got := s.Standing(cfn.RequestUpdate, true); got == Overtaken {
+			t.Errorf("%s: a rollback is overtaken", stack)
+		}
 	}
 }

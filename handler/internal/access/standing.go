@@ -1,0 +1,117 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
+)
+
+// A stack does not wait for a request that it has cancelled: its Delete, or the
+// Update that rolls back, may come while the request is still worked on, and
+// may be done before the request's last write. So each run asks how it stands
+// after its writes, and takes them back itself if they are wanted no more.
+// Whichever of the two comes last then leaves things as the stack wants them.
+
+// errSuperseded ends a run whose stack went another way while it worked.
+var errSuperseded = errors.New("the stack went on without this request")
+
+// heed ends a run that its stack does not wait for any more. One that is late,
+// because its event is delivered again after the stack has gone on, may give the
+// same answer where there is nothing to be changed.
+func (u *run) heed(ctx context.Context, state stack.State) error {
+	s := state.Standing(u.r.RequestType, u.rollback)
+	if s == stack.Awaited {
+		return nil
+	}
+	err := fmt.Errorf("role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.Stack, state.Resource)
+	switch {
+	case s == stack.GivenUp:
+		u.condemned = true
+		return errors.Join(err, u.execute(ctx))
+	case u.late != nil || !u.wrote:
+		u.late = err
+		return nil
+	case u.r.RequestType == cfn.RequestUpdate:
+		return errors.Join(err, u.takeBack(ctx))
+	}
+	return err
+}
+
+// takeBack undoes an Update that a rollback has overtaken. CloudFormation does
+// not know of a role that replaces another before it is told.
+func (u *run) takeBack(ctx context.Context) error {
+	if sameName(u.want.name, u.r.PhysicalResourceID) {
+		return u.giveBack(ctx)
+	}
+	u.condemned = true
+	u.r.Report(u.r.PhysicalResourceID)
+	return u.execute(ctx)
+}
+
+// execute removes a role that is condemned. One that this run has just made may
+// not be seen at once.
+func (u *run) execute(ctx context.Context) error {
+	doubt := verify.Settling
+	if !u.wrote {
+		doubt = 0
+	}
+	err := u.remove(ctx, u.r, u.want.name, doubt)
+	if err == nil {
+		u.condemned = false
+	}
+	return err
+}
+
+// giveBack brings the role to what the event's old properties want, as the
+// rollback's own Update does.
+func (u *run) giveBack(ctx context.Context) error {
+	former := u.reversed()
+	props, _, err := decode(former.ResourceProperties)
+	if err != nil {
+		return err
+	}
+	b := u.newRun(former, props)
+	b.rollback = true
+	if b.have, err = u.getRoleAndPolicies(ctx, former.Event, b.want.name); err != nil || !b.owns() {
+		return err
+	}
+	b.want.allow(b.props, former.Partition, b.probe.Inspect(ctx, b.patience).Key)
+	if err := b.ensure(ctx, false); err != nil {
+		return err
+	}
+	u.opened = false
+	return b.permit(ctx)
+}
+
+// clearUp removes what the Update that is rolled back may have left without
+// CloudFormation's knowledge: a role that replaced this one, where it never
+// answered, and what its check wrote. It is no reason to fail.
+func (u *run) clearUp(ctx context.Context) {
+	ctx, cancel := poll.Quarters(ctx, 1)
+	defer cancel()
+	undone := u.reversed()
+	name := nameOf(undone)
+	if sameName(name, u.want.name) || sameName(name, u.r.PhysicalResourceID) {
+		u.removeLeftovers(ctx, undone, name)
+		return
+	}
+	if err := u.remove(ctx, undone, name, 0); err != nil {
+		u.r.Log.ErrorContext(ctx, "a role that the update made may be left", "role", name, "error", err)
+	}
+}
+
+// reversed is the Update that undoes this one.
+func (u *run) reversed() *customresource.Request {
+	e := u.r.Event
+	e.ResourceProperties, e.OldResourceProperties = e.OldResourceProperties, e.ResourceProperties
+	return &customresource.Request{
+		Event: e, Deadline: u.r.Deadline, AccountID: u.r.AccountID, Region: u.r.Region, Partition: u.r.Partition, Log: u.r.Log,
+	}
+}
