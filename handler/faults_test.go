@@ -1,0 +1,299 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+)
+
+// TestFaults strikes every call that the function makes, in every flow, with
+// every fault. The calls are those of a clean run, so that new ones are covered
+// by themselves. What a fault does to one call must not lose anything: whatever
+// its request comes to, CloudFormation goes on as it does, and in the end each
+// request has one verdict, the stack is what its status says, and nothing is
+// left of it but what was there before.
+func TestFaults(t *testing.T) {
+	for _, f := range flows() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			calls := f.record(t)
+			cases := 0
+			for _, c := range calls {
+				for _, ft := range faults() {
+					if !ft.comesTo(c) {
+						continue
+					}
+					cases++
+					t.Run(c.String()+"/"+ft.name, func(t *testing.T) { f.strike(t, c, ft) })
+				}
+			}
+			t.Logf("%d calls, %d cases", len(calls), cases)
+		})
+	}
+}
+
+// A flow is a life of the stack app, of which one request is struck.
+type flow struct {
+	name string
+	// before are the properties that the stack has already; nil if it is to be made.
+	before properties
+	// after are those that it is to get; nil if it is to be deleted.
+	after properties
+	// rollback: after is reached, then a sibling fails, and it is the rollback
+	// that is struck.
+	rollback bool
+}
+
+var base = properties{"BucketName": bucketName, "RoleName": "exports", "ExternalId": "external-id-1"}
+
+func flows() []flow {
+	other := properties{"ObjectPrefix": "exports/", "ExternalId": "external-id-2", "Tags": tags("team", "data")}
+	replacing := properties{"RoleName": "exports-2"}
+	return []flow{
+		{name: "create", after: base},
+		{name: "update in place", before: base, after: base.with(other)},
+		{name: "update replacing", before: base, after: base.with(replacing)},
+		{name: "update of nothing", before: base, after: base.with(properties{"VerificationTrigger": "again"})},
+		{name: "rollback in place", before: base, after: base.with(other), rollback: true},
+		{name: "rollback replacing", before: base, after: base.with(replacing), rollback: true},
+		{name: "delete", before: base},
+	}
+}
+
+// A callID names a call of a flow: the nth of an operation, counted from 0. Calls
+// run side by side, so that their place among all is not always the same.
+type callID struct {
+	op     string
+	asRole bool
+	n      int
+}
+
+func (c callID) String() string {
+	if c.asRole {
+		return fmt.Sprintf("%s as the role %d", c.op, c.n+1)
+	}
+	return fmt.Sprintf("%s %d", c.op, c.n+1)
+}
+
+// needs reports whether the flow cannot do without the call, so that the stack
+// may be stuck without it: there is no telling whose the role is, no bringing it
+// to its state, no deleting it. A rollback need not know what else the role has.
+func (f flow) needs(c callID) bool {
+	reads := strings.HasPrefix(c.op, "iam:List") || c.op == "iam:GetRolePolicy"
+	return strings.HasPrefix(c.op, "iam:") && !(f.rollback && reads)
+}
+
+func asRole(c aws.Call) bool { return strings.HasSuffix(c.Caller, "/bitmovin-access-check") }
+
+// match is a [aws.Fault]'s.
+func (c callID) match(call aws.Call) bool { return call.Op == c.op && asRole(call) == c.asRole }
+
+// A stretch of a stack's life is that of one request of the resource: from just
+// before it is sent until its verdict has come.
+type stretch struct {
+	verb string
+	// nth such request, counted from 0.
+	nth        int
+	begin, end func()
+	begun      bool
+	over       atomic.Bool
+}
+
+// stretch returns the one that the flow strikes.
+func (f flow) stretch() *stretch {
+	s := &stretch{begin: func() {}, end: func() {}}
+	switch {
+	case f.before == nil:
+		s.verb = "CREATE_"
+	case f.after == nil:
+		s.verb = "DELETE_"
+	default:
+		s.verb = "UPDATE_"
+	}
+	if f.rollback {
+		s.nth = 1
+	}
+	return s
+}
+
+func (s *stretch) onEvent(e cloudformation.Event) {
+	if e.StackName != appStack || e.LogicalID != logicalID || s.over.Load() {
+		return
+	}
+	switch inProgress := e.Status == s.verb+"IN_PROGRESS"; {
+	case inProgress && s.nth > 0:
+		s.nth--
+	case inProgress:
+		s.begun = true
+		s.begin()
+	case s.begun:
+		s.over.Store(true)
+		s.end()
+	}
+}
+
+// run is the whole flow.
+func (f flow) run(d *desk) (*cloudformation.Stack, error) {
+	d.Helper()
+	if f.before != nil {
+		d.mustApp(f.before)
+	}
+	switch {
+	case f.after == nil:
+		id := d.stack(appStack).ID
+		_, err := d.engine.Delete(d.Context(), appStack)
+		return d.stack(id), err
+	case f.rollback:
+		s, _ := d.app(f.after, failing())
+		if s.Status != "UPDATE_ROLLBACK_COMPLETE" {
+			return s, fmt.Errorf("the stack is %s", s.Status)
+		}
+		return s, nil
+	}
+	return d.app(f.after, nil)
+}
+
+// record runs the flow without a fault and returns the calls of its request.
+func (f flow) record(t *testing.T) []callID {
+	t.Helper()
+	s := f.stretch()
+	d := startApp(t, options{onEvent: s.onEvent})
+	d.addBystanders()
+	from := 0
+	var calls []callID
+	s.begin = func() { from = len(d.cloud.Calls()) }
+	s.end = func() {
+		n := map[callID]int{}
+		for _, c := range d.cloud.Calls()[from:] {
+			id := callID{op: c.Op, asRole: asRole(c)}
+			calls = append(calls, callID{c.Op, id.asRole, n[id]})
+			n[id]++
+		}
+	}
+	stack, err := f.run(d)
+	f.check(d, stack, err, true, false)
+	if len(calls) == 0 {
+		t.Fatal("the flow made no calls")
+	}
+	return calls
+}
+
+// A fault is something that happens to one call.
+type fault struct {
+	name string
+	// comesTo says which calls it can happen to.
+	comesTo func(callID) bool
+	// passes: the function gets over it, so that the operation succeeds.
+	passes bool
+	// removes: the role may be gone.
+	removes bool
+	// timeout of the function. What goes on until the deadline has a short one.
+	timeout time.Duration
+	make    func(d *desk) *aws.Fault
+}
+
+const (
+	ample = 60 * time.Second
+	brief = 9 * time.Second
+)
+
+func faults() []fault {
+	always := func(callID) bool { return true }
+	iam := func(c callID) bool { return strings.HasPrefix(c.op, "iam:") }
+	// What was just made may not be there for IAM yet; and it may vanish.
+	absent := func(c callID) bool { return iam(c) && c.op != "iam:CreateRole" }
+	return []fault{
+		{"error 500", always, true, false, ample, func(*desk) *aws.Fault {
+			return &aws.Fault{Times: 1, Status: http.StatusInternalServerError, Code: "InternalError"}
+		}},
+		{"throttled", always, true, false, ample, func(*desk) *aws.Fault {
+			return &aws.Fault{Times: 3, Code: "Throttling", Message: "Rate exceeded"}
+		}},
+		{"concurrent modification", iam, true, false, ample, func(*desk) *aws.Fault {
+			return &aws.Fault{Times: 1, Status: http.StatusConflict, Code: "ConcurrentModification"}
+		}},
+		{"hang", always, true, false, ample, func(*desk) *aws.Fault { return &aws.Fault{Times: 1, Hang: true} }},
+		{"reset before", always, true, false, ample, func(*desk) *aws.Fault { return &aws.Fault{Times: 1, Reset: true} }},
+		{"reset after", always, true, false, ample, func(*desk) *aws.Fault { return &aws.Fault{Times: 1, Reset: true, After: true} }},
+		{"kill before", always, true, false, ample, func(d *desk) *aws.Fault { return &aws.Fault{Times: 1, Do: d.kill, Reset: true} }},
+		{"kill after", always, true, false, ample, func(d *desk) *aws.Fault { return &aws.Fault{Times: 1, Do: d.kill, Reset: true, After: true} }},
+		{"not found once", absent, false, false, ample, func(*desk) *aws.Fault {
+			return &aws.Fault{Times: 1, Status: http.StatusNotFound, Code: "NoSuchEntity"}
+		}},
+		{"vanished", absent, false, true, brief, func(d *desk) *aws.Fault { return &aws.Fault{Times: 1, Do: d.vanish} }},
+		{"denied", always, false, false, brief, func(*desk) *aws.Fault {
+			return &aws.Fault{Status: http.StatusForbidden, Code: "AccessDenied", Message: "not authorized with an explicit deny in a service control policy"}
+		}},
+		{"deadline", always, false, false, brief, func(*desk) *aws.Fault { return &aws.Fault{Hang: true} }},
+	}
+}
+
+// vanish deletes the roles by hand.
+func (d *desk) vanish() {
+	d.cloud.Edit(func(s *aws.State) {
+		maps.DeleteFunc(s.Roles, func(_ string, r *aws.Role) bool { return strings.HasPrefix(r.Path, "/bitmovin/") })
+	})
+}
+
+// kill kills the function where it is.
+func (d *desk) kill() {
+	d.engine.Function(d.stack(providerStack).Outputs["ServiceToken"]).Kill()
+}
+
+// strike runs the flow with one fault at one call.
+func (f flow) strike(t *testing.T, c callID, ft fault) {
+	s := f.stretch()
+	d := newApp(t, options{timeout: ft.timeout, onEvent: s.onEvent})
+	d.addBystanders()
+	s.begin = func() {
+		for _, r := range d.engine.Requests() {
+			r.Invocation.Wait() // so that nothing else is struck
+		}
+		strike := ft.make(d)
+		strike.Op, strike.Skip = c.op, c.n
+		strike.Match = func(call aws.Call) bool { return !s.over.Load() && c.match(call) }
+		d.cloud.Inject(strike)
+	}
+	stack, err := f.run(d)
+	if ft.passes && err != nil {
+		t.Errorf("the operation failed: %v", err)
+	}
+	if ft.removes && len(d.exportRoles()) == 0 {
+		return
+	}
+	f.check(d, stack, err, ft.passes, !ft.passes && f.needs(c))
+	d.end()
+}
+
+// check sees that things are as the stack's status says. Clean: no check has
+// left anything for the stack's deletion to clear away. Stuck: the stack may be.
+func (f flow) check(d *desk, s *cloudformation.Stack, err error, clean, stuck bool) {
+	d.Helper()
+	d.wantInTime()
+	switch s.Status {
+	case "CREATE_COMPLETE", "UPDATE_COMPLETE":
+		d.wantRole(s, f.after)
+	case "UPDATE_ROLLBACK_COMPLETE":
+		d.wantRole(s, f.before)
+	case "ROLLBACK_COMPLETE", "DELETE_COMPLETE":
+		if roles := d.exportRoles(); len(roles) > 0 {
+			d.Errorf("roles are left: %+v", roles)
+		}
+	case "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED":
+		if !stuck {
+			d.Errorf("the stack is stuck: %v", err)
+		}
+	default:
+		d.Errorf("the stack is %s: %v", s.Status, err)
+	}
+	if clean {
+		d.wantBystanders()
+	}
+}
