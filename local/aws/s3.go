@@ -155,7 +155,7 @@ func (k *call) s3Request(b *Bucket, action string) (request, error) {
 		Action: action, Resource: k.Resource, ResourceAccount: b.Account, ByDefault: k.aborts(b), Context: map[string][]string{},
 	}
 	keys := map[string]string{"versionId": "s3:VersionId", "x-amz-acl": "s3:x-amz-acl"}
-	if strings.HasPrefix(action, "s3:ListBucket") {
+	if action == "s3:ListBucket" || action == "s3:ListBucketVersions" {
 		keys = map[string]string{"prefix": "s3:prefix", "max-keys": "s3:max-keys"}
 	}
 	for param, key := range keys {

@@ -53,6 +53,11 @@ func deleteVersion(ctx context.Context, client *s3.Client) error {
 	return err
 }
 
+func listUploads(ctx context.Context, client *s3.Client) error {
+	_, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: sdk.String(bucket), Prefix: sdk.String("a/")})
+	return err
+}
+
 func list(prefix string) s3Call {
 	return func(ctx context.Context, client *s3.Client) error {
 		_, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: sdk.String(bucket), Prefix: &prefix})
@@ -151,9 +156,10 @@ func TestS3(t *testing.T) {
 			_, err := client.PutObject(ctx, in)
 			return err
 		}, "PreconditionFailed"},
-		"list":                      {nil, list(""), ""},
-		"list, only a prefix":       {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("b/"), "AccessDenied"},
-		"list, the prefix":          {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("a/"), ""},
+		"list":                {nil, list(""), ""},
+		"list, only a prefix": {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("b/"), "AccessDenied"},
+		"list, the prefix":    {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringNotLike":{"s3:prefix":"a/*"}}}}`), list("a/"), ""},
+		"list uploads, whose prefix is no condition key": {inline(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:ListBucketMultipartUploads","Resource":"*","Condition":{"StringLike":{"s3:prefix":"*"}}}}`), listUploads, "AccessDenied"},
 		"upload":                    {nil, upload("bucket-owner-full-control"), ""},
 		"upload, ACLs disabled":     {nil, upload("private"), "AccessControlListNotSupported"},
 		"S3's KMS key":              {func(b *aws.Bucket, _ *aws.Role, _ *aws.Key) { b.Algorithm = "aws:kms" }, put(""), ""},
