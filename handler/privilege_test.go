@@ -97,6 +97,13 @@ func (l *ledger) read(s *aws.State) {
 	}
 }
 
+// isFunction reports whether a function has the role of that name.
+func (l *ledger) isFunction(role string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.functions[role]
+}
+
 // grantedBy notes what a policy's statements allow.
 func (l *ledger) grantedBy(text string) {
 	for _, s := range statements(text) {
@@ -127,7 +134,7 @@ func (l *ledger) look(t *testing.T, call aws.Call) {
 	t.Helper()
 	role := path.Base(path.Dir(call.Caller))
 	switch {
-	case !l.functions[role]:
+	case !l.isFunction(role):
 		if call.Status < 400 {
 			l.use(call, "s3:*")
 		}
