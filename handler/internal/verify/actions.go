@@ -150,17 +150,31 @@ func (p *Probe) tryDelete(ctx context.Context) {
 	})
 }
 
-// try makes a call that must be allowed. A denial is repeated until the wait
-// ends, one by an explicit deny only until the policies have settled.
-func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
+// repeat makes a call as long as it is denied, until the wait ends; where an
+// explicit deny is why, only until the policies have settled.
+func (p *Probe) repeat(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := poll.Quarters(ctx, 3)
 	defer cancel()
 	began := time.Now()
+	var denial error
 	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
 		d, denied := asDenial(err)
+		if denied {
+			denial = err
+		}
 		return denied && (!d.explicit || time.Since(began) < Settling), err
 	})
+	if denial != nil && err != nil && !answered(err) {
+		// The last call came to nothing for want of time: it unsays nothing.
+		return denial
+	}
+	return err
+}
+
+// try makes a call that must be allowed.
+func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
+	err := p.repeat(ctx, call)
 	d, denied := asDenial(err)
 	switch fix := cureOf(err); {
 	case err == nil:

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,12 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 )
 
 // sessionDuration is the shortest that STS gives.
 const sessionDuration = 15 * time.Minute
+
+// errLost ends the repetition of a call, whatever the error behind it is.
+var errLost = errors.New("the role is not to be assumed any more")
 
 // Assume assumes the role with its external id, as Bitmovin does, and reports
 // whether it could. While that is denied it repeats the call until the wait
@@ -22,28 +24,24 @@ const sessionDuration = 15 * time.Minute
 // which the caller sees that the role still trusts the function. An error of
 // reassert ends it and is returned.
 func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error) (bool, error) {
-	ctx, cancel := poll.Quarters(ctx, 3)
-	defer cancel()
 	client := sts.NewFromConfig(p.cfg)
 	began, asserted := time.Now(), time.Now()
 	var out *sts.AssumeRoleOutput
 	var lost error
-	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
+	err := p.repeat(ctx, func(ctx context.Context) (err error) {
 		if time.Since(asserted) >= Settling {
 			if lost = reassert(ctx); lost != nil {
-				return false, lost
+				return errLost
 			}
 			asserted = time.Now()
 		}
-		var err error
 		out, err = client.AssumeRole(ctx, &sts.AssumeRoleInput{
 			RoleArn:         &p.target.RoleARN,
 			RoleSessionName: aws.String("bitmovin-access-check"),
 			ExternalId:      &p.target.ExternalID,
 			DurationSeconds: aws.Int32(int32(sessionDuration.Seconds())),
 		})
-		d, denied := asDenial(err)
-		return denied && (!d.explicit || time.Since(began) < Settling), err
+		return err
 	})
 	if lost != nil {
 		return false, lost
