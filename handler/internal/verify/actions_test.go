@@ -65,6 +65,8 @@ func TestTry(t *testing.T) {
 		{name: "refused", wait: Propagation, after: refused, verdict: Fail, detail: "refused: InvalidRequest: no"},
 		{name: "no such bucket", wait: Propagation, after: answer(404, "NoSuchBucket", "gone"), verdict: Fail, detail: "refused: NoSuchBucket"},
 		{name: "not answered", wait: Propagation, after: broken, verdict: NotTested, detail: "got no answer: SlowDown"},
+		{name: "denied until no time is left", wait: Propagation, before: denied, delay: 7 * time.Second, after: context.DeadlineExceeded,
+			verdict: Fail, detail: "nothing allows it", min: 7 * time.Second, max: 9 * time.Second},
 		{name: "no time", wait: Propagation, after: context.DeadlineExceeded, verdict: NotTested, detail: "got no answer"},
 	}
 	for _, test := range tests {
