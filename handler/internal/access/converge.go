@@ -18,17 +18,17 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
-// firstInstall is how long a Create repeats a call of the function's own that
-// is denied: in a first install its policy may be seconds old. It is at most a
-// quarter of the function's time, for a denial may last, and the rest needs time.
-const firstInstall = 20 * time.Second
+// settledIn is how long a call of the function's own is repeated that is denied:
+// the stack that makes or changes the resource may have made or changed the
+// function's policy seconds before.
+const settledIn = 20 * time.Second
 
 // A run brings one role to its desired state, for one Create or Update.
 type run struct {
 	*Access
 	r     *customresource.Request
 	props props
-	// patience ends the repetition of denied calls; zero on an Update.
+	// patience ends the repetition of the function's own calls that are denied.
 	patience time.Time
 	// rollback: the stack rolls back. The role is restored, and whatever else is
 	// found is reported only.
@@ -90,10 +90,7 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	if sameName(props.RoleName, r.PhysicalResourceID) {
 		props.RoleName = r.PhysicalResourceID
 	}
-	u := &run{Access: a, r: r, props: props}
-	if r.RequestType == cfn.RequestCreate {
-		u.patience = time.Now().Add(min(firstInstall, time.Until(r.Deadline)/4))
-	}
+	u := &run{Access: a, r: r, props: props, patience: time.Now().Add(min(settledIn, time.Until(r.Deadline)/4))}
 	u.want = newDesired(r, a.provider, props)
 	u.verifier = policy.Verifier(a.provider.Verifier, props.ExternalID, runID(), r.Deadline)
 	u.probe = verify.New(a.cfg, verify.Target{
@@ -132,6 +129,10 @@ func (u *run) look(ctx context.Context) error {
 		return err
 	}
 	u.rollback = u.r.RequestType == cfn.RequestUpdate && state.RollingBack()
+	if u.rollback && u.props.AccessMode == full && !u.provider.AllowFull {
+		u.r.Log.WarnContext(ctx, "the provider does not allow Full any more: the role is restored as Restricted")
+		u.props.AccessMode = restricted
+	}
 	if u.owns() {
 		u.report()
 	}
@@ -162,6 +163,8 @@ func (u *run) accept(unknown error) error {
 	switch {
 	case u.have != nil && !u.owns():
 		return fmt.Errorf("the role name %s is taken by %s, owned by %s: choose another RoleName", u.have.name, u.have.arn, u.have.owner())
+	case u.have != nil && u.have.arn != u.want.arn:
+		return fmt.Errorf("the role %s is not below the provider's path %s: choose another RoleName", u.have.arn, u.want.path)
 	case u.rollback:
 		return nil
 	case u.have != nil && u.have.unread != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -34,15 +35,11 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 
 // candidates returns the names that the role of a Delete may have.
 func candidates(r *customresource.Request) []string {
-	name := nameOf(r)
-	switch {
-	case sameName(name, r.PhysicalResourceID):
-		return []string{r.PhysicalResourceID}
-	case !roleNamePattern.MatchString(r.PhysicalResourceID):
-		return []string{name}
-	default:
-		return []string{r.PhysicalResourceID, name}
+	names := []string{r.PhysicalResourceID}
+	if name := nameOf(r); !sameName(name, r.PhysicalResourceID) {
+		names = append(names, name)
 	}
+	return slices.DeleteFunc(names, func(name string) bool { return !roleNamePattern.MatchString(name) })
 }
 
 // nameOf returns the role's name that the event's properties give. Properties

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -31,6 +32,10 @@ var (
 	validTagKey   = properties.Counted(isTagText, 1, 128)
 	validTagValue = properties.Counted(isTagText, 0, 256)
 )
+
+// reservedKey matches the keys that are AWS's or this package's, whatever the
+// case: letters of other scripts that fold to those of a prefix count too.
+var reservedKey = regexp.MustCompile(`(?i)^(aws|` + strings.TrimSuffix(tagPrefix, ":") + `):`)
 
 // ownerTags are the tags that a role of the event's resource carries.
 func ownerTags(e cfn.Event) map[string]string {
@@ -77,7 +82,7 @@ func decodeTag(item any) (key, value string, err error) {
 		return "", "", errors.New("must have a Key and a Value, both text")
 	case !validTagKey(key) || !validTagValue(value):
 		return "", "", fmt.Errorf("the tag %q must be letters, digits, spaces and _.:/=+-@, at most 128 in the key and 256 in the value", key)
-	case hasPrefixFold(key, "aws:") || hasPrefixFold(key, tagPrefix):
+	case reservedKey.MatchString(key):
 		return "", "", fmt.Errorf("the prefix of the key %q is reserved", key)
 	}
 	return key, value, nil
@@ -90,10 +95,6 @@ func isTagText(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
 		return !unicode.In(r, unicode.L, unicode.N, unicode.Z) && !strings.ContainsRune("_.:/=+-@", r)
 	})
-}
-
-func hasPrefixFold(s, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
 // tagKey returns the key in tags that is IAM's same as key, which compares

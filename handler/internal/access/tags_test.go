@@ -60,6 +60,7 @@ func TestDecodeTags(t *testing.T) {
 		{name: "AWS's", value: []any{tag("aws:cloudformation:stack-id", "v")}, told: "reserved"},
 		{name: "AWS's in another case", value: []any{tag("AWS:x", "v")}, told: "reserved"},
 		{name: "the provider's", value: []any{tag("bitmovin-export-access:stack-id", "v")}, told: "reserved"},
+		{name: "the provider's in a letter that folds to it", value: []any{tag("bitmovin-export-acce\u017f\u017f:stack-id", "v")}, told: "reserved"},
 		{name: "the provider's in another case", value: []any{tag("Bitmovin-Export-Access:X", "v")}, told: "reserved"},
 	}
 	for _, test := range tests {
