@@ -93,7 +93,8 @@ func TestForgedEvent(t *testing.T) {
 func TestForgedPhysicalID(t *testing.T) {
 	g := newGuest(t)
 	var updates, deletes []forged
-	for _, id := range []string{nameIn(ownRole), strings.ToUpper(nameIn(ownRole)), "administrator", "other-role", "unbounded"} {
+	for _, id := range []string{nameIn(ownRole), strings.ToUpper(nameIn(ownRole)), "administrator", "other-role", "unbounded",
+		"*", " ", "/administrator", "arn:aws:iam::" + account + ":role/administrator"} {
 		// With a RoleName of the same text nothing else is looked for.
 		event := map[string]any{
 			"PhysicalResourceId": id, "ResourceProperties": properties{"BucketName": bucketName, "Verification": "Off", "RoleName": id},

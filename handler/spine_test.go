@@ -229,3 +229,17 @@ func TestDeleteLeavesForeignRole(t *testing.T) {
 		t.Errorf("IAM was written: %v", writes)
 	}
 }
+
+// TestMalformedRoleName: a name that no role can have fails the resource, and
+// does not strand its stack.
+func TestMalformedRoleName(t *testing.T) {
+	for _, name := range []string{"a*", "../x", "ä"} {
+		t.Run(name, func(t *testing.T) {
+			d := newApp(t, options{})
+			s, err := d.app(properties{"BucketName": bucketName, "RoleName": name}, nil)
+			if err == nil || !strings.Contains(err.Error(), "property RoleName must be") || s.Status != "ROLLBACK_COMPLETE" {
+				t.Errorf("stack is %s (%v), want ROLLBACK_COMPLETE for RoleName", s.Status, err)
+			}
+		})
+	}
+}
