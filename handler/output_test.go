@@ -204,6 +204,14 @@ func (b *bureau) answerFor(whom string) {
 	}
 }
 
+// waitForAll waits until no delivery is under way, also of requests that have
+// their answer.
+func (b *bureau) waitForAll() {
+	for _, r := range b.engine.Requests() {
+		r.Invocation.Wait()
+	}
+}
+
 // latest returns the latest request of a type.
 func (b *bureau) latest(kind string) *cloudformation.Request {
 	b.Helper()
@@ -688,6 +696,7 @@ func TestDeliveredTwice(t *testing.T) {
 			}})
 			s := b.mustPlace(plainOrder)
 			twin.Wait()
+			b.waitForAll()
 			if got := b.theOwn(); got.ID != s.Resources[outputID].PhysicalID || got.ExternalID != s.Outputs["ExternalId"] {
 				b.Errorf("the stack has %s, the API %+v", s.Resources[outputID].PhysicalID, got)
 			}
@@ -705,6 +714,7 @@ func TestDeliveredTwice(t *testing.T) {
 		}})
 		s := b.mustPlace(plainOrder.with("Name", "unique"))
 		twin.Wait()
+		b.waitForAll()
 		if got := b.theOwn(); got.ID != s.Resources[outputID].PhysicalID {
 			b.Errorf("the stack has %s, the API %+v", s.Resources[outputID].PhysicalID, got)
 		}
@@ -790,9 +800,7 @@ func TestCancelledCreate(t *testing.T) {
 				if s.Status != "ROLLBACK_COMPLETE" {
 					b.Errorf("stack is %s, want ROLLBACK_COMPLETE", s.Status)
 				}
-				for _, r := range b.engine.Requests() {
-					r.Invocation.Wait()
-				}
+				b.waitForAll()
 				if left := b.own(); len(left) > 0 {
 					b.Errorf("outputs are left: %+v", left)
 				}
@@ -821,9 +829,7 @@ func TestCancelledCreateAtItsDeadline(t *testing.T) {
 	if s, _ := o.Wait(t.Context()); s.Status != "ROLLBACK_COMPLETE" {
 		t.Errorf("stack is %s, want ROLLBACK_COMPLETE", s.Status)
 	}
-	for _, r := range b.engine.Requests() {
-		r.Invocation.Wait()
-	}
+	b.waitForAll()
 	if left := b.own(); len(left) > 0 {
 		t.Errorf("outputs are left: %+v", left)
 	}
