@@ -87,7 +87,7 @@ func (c callID) String() string {
 // to its state, no deleting it. A rollback need not know what else the role has.
 func (f flow) needs(c callID) bool {
 	reads := strings.HasPrefix(c.op, "iam:List") || c.op == "iam:GetRolePolicy"
-	return strings.HasPrefix(c.op, "iam:") && !(f.rollback && reads)
+	return strings.HasPrefix(c.op, "iam:") && (!f.rollback || !reads)
 }
 
 func asRole(c aws.Call) bool { return strings.HasSuffix(c.Caller, "/bitmovin-access-check") }
@@ -249,6 +249,7 @@ func (d *desk) kill() {
 
 // strike runs the flow with one fault at one call.
 func (f flow) strike(t *testing.T, c callID, ft fault) {
+	t.Helper()
 	s := f.stretch()
 	d := newApp(t, options{timeout: ft.timeout, onEvent: s.onEvent})
 	d.addBystanders()

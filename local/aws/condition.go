@@ -176,7 +176,7 @@ func (c condition) holdsNull(present bool) (bool, error) {
 	for _, value := range c.values {
 		absent, err := strconv.ParseBool(value)
 		if err != nil {
-			return false, fmt.Errorf("Null wants true or false, not %q", value)
+			return false, fmt.Errorf("a Null condition wants true or false, not %q", value)
 		}
 		if absent != present {
 			return true, nil

@@ -10,6 +10,7 @@ import (
 // A Layer is a kind of policy, and the place where a decision was made.
 type Layer string
 
+// The layers, as AWS names them in its messages.
 const (
 	LayerIdentity    Layer = "identity-based policy"
 	LayerBoundary    Layer = "permissions boundary"

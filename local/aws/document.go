@@ -124,7 +124,7 @@ func (s *statement) set(e member) (err error) {
 		s.effect, err = text(e.value)
 	case "Principal", "NotPrincipal":
 		if s.principals != nil {
-			return errors.New("Principal and NotPrincipal exclude each other")
+			return errors.New("either Principal or NotPrincipal is allowed")
 		}
 		s.notPrincipal = e.name == "NotPrincipal"
 		s.principals, err = parsePrincipals(e.value)

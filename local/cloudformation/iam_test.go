@@ -44,7 +44,7 @@ func TestPolicyNamesItsRoles(t *testing.T) {
 	if got := attached(); len(got) != 1 || got[0] != second || second == first {
 		t.Errorf("after a replacement of %s %q are attached, want %s", first, got, second)
 	}
-	alone := attaching[:strings.Index(attaching, "  Policy:")]
+	alone, _, _ := strings.Cut(attaching, "  Policy:")
 	d.deploy("app", alone, map[string]string{"Description": "two"})
 	if got := attached(); len(got) != 0 {
 		t.Errorf("after the policy's deletion %q are attached", got)

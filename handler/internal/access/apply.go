@@ -76,7 +76,7 @@ func (u *run) ensure(ctx context.Context, open bool) error {
 // before it; so a rollback writes all that the update may have changed.
 func (u *run) changes() changes {
 	if u.rollback {
-		former, _, _ := decode(u.r.OldResourceProperties) //nolint:errcheck // what cannot be read asked for nothing
+		former, _, _ := decode(u.r.OldResourceProperties) // what cannot be read asked for nothing
 		return u.want.against(former, u.have, policy.FullAccess(u.r.Partition))
 	}
 	return u.want.compare(u.have, oldTagKeys(u.r.Event))

@@ -140,11 +140,13 @@ func (u *run) settle(ctx context.Context) error {
 	if err := u.heed(ctx, state); err != nil {
 		return err
 	}
-	if u.rollback && trustErr != nil {
-		u.r.Log.WarnContext(ctx, "the trust policy could not be read", "role", u.want.name, "error", trustErr)
-		return nil
+	if !u.rollback {
+		return trustErr
 	}
-	return trustErr
+	if trustErr != nil {
+		u.r.Log.WarnContext(ctx, "the trust policy could not be read", "role", u.want.name, "error", trustErr)
+	}
+	return nil
 }
 
 // removeMarker takes away what the probe wrote. What cannot be removed is told,

@@ -30,18 +30,18 @@ func (u *run) heed(ctx context.Context, state stack.State) error {
 	if s == stack.Awaited {
 		return nil
 	}
-	err := fmt.Errorf("role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.Stack, state.Resource)
+	superseded := fmt.Errorf("role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.Stack, state.Resource)
 	switch {
 	case s == stack.GivenUp:
 		u.condemned = true
-		return errors.Join(err, u.execute(ctx))
+		return errors.Join(superseded, u.execute(ctx))
 	case u.late != nil || !u.wrote:
-		u.late = err
-		return nil
+		u.late = superseded
+		return nil //nolint:nilerr // to be late is an error only where there is something to change
 	case u.r.RequestType == cfn.RequestUpdate:
-		return errors.Join(err, u.takeBack(ctx))
+		return errors.Join(superseded, u.takeBack(ctx))
 	}
-	return err
+	return superseded
 }
 
 // takeBack undoes an Update that a rollback has overtaken. CloudFormation does
