@@ -104,7 +104,7 @@ type crowd struct {
 func newCrowd(t *testing.T) *crowd {
 	t.Helper()
 	t.Parallel()
-	return &crowd{t: t, places: make(chan struct{}, 16)}
+	return &crowd{t: t, places: make(chan struct{}, 24)}
 }
 
 // add starts a test as soon as there is a place for it. [crowd.wait] has to
@@ -373,7 +373,7 @@ func TestSecretPermissions(t *testing.T) {
 	c := newCrowd(t)
 	defer c.wait()
 	for _, secret := range []string{"", secretARN} {
-		c.add(secret, func(b *bureau) {
+		c.addWith(secret, options{timeout: shortly}, func(b *bureau) {
 			if _, err := b.deployText("provider", b.template(), map[string]string{"BucketName": "", "BitmovinApiKeySecretArn": secret}); err != nil {
 				b.Fatal(err)
 			}
