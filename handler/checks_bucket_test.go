@@ -48,6 +48,13 @@ func ownerPolicy() string {
 // the verdicts that explain it, and nothing is left in it.
 func TestBuckets(t *testing.T) {
 	t.Parallel()
+	// What the check ObjectLock tells, in part.
+	lock := map[string]string{
+		"retention": "has a default retention", "MFA delete": "has MFA delete",
+		"deletion denied to everyone":             "could not delete an object again (denied by an explicit Deny in the bucket policy)",
+		"deletion of versions denied to everyone": "could not delete an object again (denied by an explicit Deny in the bucket policy)",
+		"another account's, not readable":         "could not be read",
+	}
 	for name, tc := range map[string]struct {
 		bucket     func(*aws.Bucket)
 		properties properties
@@ -119,6 +126,9 @@ func TestBuckets(t *testing.T) {
 				t.Errorf("checks (-want +got):\n%s", diff)
 			}
 			d.wantNothingWritten(tc.versions)
+			if got := d.logged("ObjectLock"); !strings.Contains(got.Detail, lock[name]) {
+				t.Errorf("the log tells %+v, want %q", got, lock[name])
+			}
 			for _, c := range d.cloud.Calls() {
 				if c.Op == "s3:PutObject" && tc.checks["NoReadAccess"] == "NOT_TESTED" && tc.properties["AccessMode"] == nil {
 					t.Errorf("%s was written", c.Resource)

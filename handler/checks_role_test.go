@@ -65,7 +65,6 @@ func TestPolicyEditedMeanwhile(t *testing.T) {
 	t.Run("a policy more, on an update", func(t *testing.T) {
 		d := newChecked(t, options{})
 		d.mustCheck(nil)
-		d.onRole("iam:UpdateAssumeRolePolicy", 0, func(*aws.Role) {})
 		d.cloud.Edit(func(s *aws.State) {
 			for _, r := range s.Roles {
 				if strings.HasPrefix(r.Path, "/bitmovin/") {
@@ -74,6 +73,35 @@ func TestPolicyEditedMeanwhile(t *testing.T) {
 			}
 		})
 		d.mustCheck(properties{"VerificationTrigger": "again"})
+	})
+}
+
+// TestTrustEditedMeanwhile: a trust policy that somebody else keeps writing is
+// not the intended one, whatever the calls have proven.
+func TestTrustEditedMeanwhile(t *testing.T) {
+	t.Parallel()
+	edit := func(r *aws.Role) {
+		if !strings.Contains(r.Trust, otherAccount) {
+			r.Trust = strings.Replace(r.Trust, `"Statement":[`, `"Statement":[{"Effect":"Allow","Principal":{"AWS":"`+otherAccount+`"},"Action":"sts:AssumeRole"},`, 1)
+		}
+	}
+	t.Run("Enforce", func(t *testing.T) {
+		d := newChecked(t, options{})
+		d.onRole("iam:UpdateAssumeRolePolicy", 0, edit)
+		if reason := d.mustFail(nil); !strings.Contains(reason, "not verified: TrustPolicy: ") {
+			t.Errorf("the reason is %s", reason)
+		}
+	})
+	t.Run("Warn", func(t *testing.T) {
+		d := newChecked(t, options{})
+		d.onRole("iam:UpdateAssumeRolePolicy", 0, edit)
+		want := cleanBut("TrustPolicy", "FAIL")
+		if diff := cmp.Diff(want, d.mustCheck(properties{"Verification": "Warn"})); diff != "" {
+			t.Errorf("checks (-want +got):\n%s", diff)
+		}
+		if got := d.last().Data["AccessVerified"]; got != "true" {
+			t.Errorf("AccessVerified is %s, want true: the calls have proven the access", got)
+		}
 	})
 }
 

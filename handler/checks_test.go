@@ -51,6 +51,12 @@ func (d *desk) check(p properties) (*cloudformation.Stack, error) {
 	if err == nil != (v.Status == "SUCCESS") {
 		d.Fatalf("the stack says %v, the verdict %+v", err, v)
 	}
+	owner, _ := properties{"BucketOwner": account}.with(p)["BucketOwner"].(string)
+	for _, c := range d.cloud.Calls()[calls:] {
+		if got := c.Params.Get("x-amz-expected-bucket-owner"); c.Service == "s3" && got != owner {
+			d.Errorf("%s expects the owner %q, want %s", c.Op, got, owner)
+		}
+	}
 	unproven := unproven(d.cloud.Calls()[calls:], v.PhysicalResourceId)
 	enforced := all["Verification"] == nil || all["Verification"] == "Enforce"
 	switch {
