@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -9,19 +11,45 @@ import (
 )
 
 const (
-	// maxAttempts outlasts IAM's throttling of an account in which many stacks
-	// are created at once; the function's deadline ends a call in any case.
+	// maxAttempts of a call that fails for another reason than throttling.
 	maxAttempts = 20
 	maxBackoff  = 10 * time.Second
 )
 
-// newRetryer returns the SDK's standard retryer, which also retries what IAM
-// answers while another change of the same role is under way. It has no retry
-// quota: that protects a service from a fleet, and here it would fail one stack.
+// A retryer is the SDK's standard one, but for the end: a throttled call is
+// repeated for as long as the function has time. Where many stacks are created at
+// once each call has its turn in the end, and no count tells when.
+type retryer struct{ *retry.Standard }
+
+// newRetryer returns a retryer that also repeats what IAM answers while another
+// change of the same role is under way. It has no retry quota: that protects a
+// service from a fleet, and here it would fail one stack.
 func newRetryer() aws.Retryer {
-	return retry.AddWithErrorCodes(retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = maxAttempts
+	return retryer{retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxBackoff = maxBackoff
 		o.RateLimiter = ratelimit.None
-	}), "ConcurrentModification", "ConcurrentModificationException", "EntityTemporarilyUnmodifiable", "EntityTemporarilyUnmodifiableException")
+		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: map[string]struct{}{
+			"ConcurrentModification": {}, "ConcurrentModificationException": {},
+			"EntityTemporarilyUnmodifiable": {}, "EntityTemporarilyUnmodifiableException": {},
+		}})
+	})}
+}
+
+// MaxAttempts returns 0, which is no limit: RetryDelay knows what failed.
+func (retryer) MaxAttempts() int { return 0 }
+
+// RetryDelay returns the error instead of a delay once it has come often enough.
+func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	throttled := retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err).Bool()
+	if attempt >= maxAttempts && !throttled {
+		return 0, err
+	}
+	return r.Standard.RetryDelay(attempt, err)
+}
+
+// GetRetryToken also tells why a call is repeated. If the time is over before it
+// succeeds, its error only says so.
+func (r retryer) GetRetryToken(ctx context.Context, err error) (func(error) error, error) {
+	slog.WarnContext(ctx, "call is repeated", "error", err)
+	return r.Standard.GetRetryToken(ctx, err)
 }

@@ -100,11 +100,7 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 	var err error
 	parallel.Do(ctx,
 		func(ctx context.Context) { r, err = a.getRole(ctx, name) },
-		func(ctx context.Context) {
-			ctx, cancel := poll.Quarters(ctx, 1)
-			defer cancel()
-			p = read(ctx, name)
-		},
+		func(ctx context.Context) { p = read(ctx, name) },
 	)
 	if err == nil && r != nil && r.ownedBy(e) {
 		r.policies = p
@@ -114,6 +110,8 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 
 // getPolicies reads the permissions of the role.
 func (a *Access) getPolicies(ctx context.Context, name string) policies {
+	ctx, cancel := poll.Quarters(ctx, 1)
+	defer cancel()
 	var p policies
 	var own string
 	var err error
