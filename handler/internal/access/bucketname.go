@@ -3,11 +3,12 @@ package access
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 )
 
-var bucketNamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+var hasBucketLetters = properties.Counted(properties.Matching(`^[a-z0-9][a-z0-9.-]+[a-z0-9]$`), 3, 63)
 
 // checkBucketName returns what is wrong with the name of a bucket.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -21,7 +22,7 @@ func checkBucketName(name string) error {
 		return fmt.Errorf("property BucketName must be a name, not a URL: use %q", head(inURL))
 	case strings.HasSuffix(name, "--x-s3"):
 		return fmt.Errorf("property BucketName: %q is a directory bucket, which Bitmovin cannot export to", name)
-	case !bucketNamePattern.MatchString(name) || reserved(name):
+	case !hasBucketLetters(name) || reserved(name):
 		return fmt.Errorf("property BucketName must be 3 to 63 lower-case letters, digits, dots and hyphens as S3 allows them, not %q", name)
 	}
 	return nil

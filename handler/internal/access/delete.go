@@ -39,7 +39,7 @@ func candidates(r *customresource.Request) []string {
 	if name := nameOf(r); !sameName(name, r.PhysicalResourceID) {
 		names = append(names, name)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return !roleNamePattern.MatchString(name) })
+	return slices.DeleteFunc(names, func(name string) bool { return !validRoleName(name) })
 }
 
 // nameOf returns the role's name that the event's properties give. Properties

@@ -52,10 +52,10 @@ func TestDerived(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := resources().Draw(t, "resource")
 		name, id := derivedName(r), derivedExternalID(r)
-		if !roleNamePattern.MatchString(name) || !strings.HasPrefix(name, "bitmovin-") {
+		if !validRoleName(name) || !strings.HasPrefix(name, "bitmovin-") {
 			t.Fatalf("%s is no role name of ours", name)
 		}
-		if !uuid.MatchString(id) || !externalIDPattern.MatchString(id) {
+		if !uuid.MatchString(id) || !validExternalID(id) {
 			t.Fatalf("%s is no UUID", id)
 		}
 		// Another attempt, event or property makes no difference.
@@ -131,7 +131,7 @@ func TestDerivedOfAnyIDs(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		r := requestOf(cfn.Event{StackID: rapid.String().Draw(t, "stack"), LogicalResourceID: rapid.String().Draw(t, "logical id")})
-		if name := derivedName(r); !roleNamePattern.MatchString(name) {
+		if name := derivedName(r); !validRoleName(name) {
 			t.Fatalf("%q is no role name", name)
 		}
 		if id := derivedExternalID(r); !uuid.MatchString(id) {

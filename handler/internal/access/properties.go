@@ -1,7 +1,6 @@
 package access
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
@@ -32,11 +31,11 @@ func (p props) bucket(partition string) policy.Bucket {
 }
 
 var (
-	externalIDPattern = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
-	roleNamePattern   = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
-	accountPattern    = regexp.MustCompile(`^\d{12}$`)
-	keyPattern        = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[\w-]+|alias/[\w/-]+)$`)
-	prefixPattern     = regexp.MustCompile(`^[^/*?](?:[^*?])*/$`)
+	validExternalID = properties.Counted(properties.Matching(`^[\w+=,.@:/-]+$`), 2, 512)
+	validRoleName   = properties.Counted(properties.Matching(`^[\w+=,.@-]+$`), 1, maxRoleName)
+	validAccount    = properties.Matching(`^\d{12}$`)
+	validKey        = properties.Matching(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[\w-]+|alias/[\w/-]+)$`)
+	prefixPattern   = properties.Matching(`^[^/*?](?:[^*?])*/$`)
 )
 
 // table returns the scalar properties in the order of the documentation.
@@ -47,17 +46,17 @@ func table() properties.Table[props] {
 			// checkBucketName says more than yes or no.
 			Set: text(func(p *props) *string { return &p.BucketName }, anything)},
 		{Name: "ExternalId", Allowed: "2 to 512 characters of letters, digits and _+=,.@:/-",
-			Set: text(func(p *props) *string { return &p.ExternalID }, properties.Counted(externalIDPattern.MatchString, 2, 512))},
+			Set: text(func(p *props) *string { return &p.ExternalID }, validExternalID)},
 		{Name: "AccessMode", Allowed: "Restricted or Full",
 			Set: text(func(p *props) *string { return &p.AccessMode }, properties.OneOf(restricted, full))},
 		{Name: "ObjectPrefix", Allowed: "a prefix that ends in / and does not begin with it, without *, ? and ${, of at most 512 bytes",
 			Set: text(func(p *props) *string { return &p.ObjectPrefix }, validPrefix)},
 		{Name: "RoleName", Allowed: "1 to 64 characters of letters, digits and _+=,.@-",
-			Set: text(func(p *props) *string { return &p.RoleName }, roleNamePattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.RoleName }, validRoleName)},
 		{Name: "BucketOwner", Allowed: "an account id of 12 digits",
-			Set: text(func(p *props) *string { return &p.BucketOwner }, accountPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.BucketOwner }, validAccount)},
 		{Name: "KmsKeyArn", Allowed: "the ARN of a KMS key or alias",
-			Set: text(func(p *props) *string { return &p.KmsKeyARN }, keyPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.KmsKeyARN }, validKey)},
 		{Name: "Verification", Allowed: "Enforce, Warn or Off",
 			Set: text(func(p *props) *string { return &p.Verification }, properties.OneOf(enforce, warn, off))},
 		{Name: "ProbeWrites", Allowed: "true or false", Set: func(p *props, s string) bool {
@@ -71,7 +70,7 @@ func table() properties.Table[props] {
 func anything(string) bool { return true }
 
 func validPrefix(s string) bool {
-	return prefixPattern.MatchString(s) && !strings.Contains(s, "${") && len(s) <= 512
+	return prefixPattern(s) && !strings.Contains(s, "${") && len(s) <= 512
 }
 
 // decode reads a resource's properties strictly. unknown names those which do

@@ -62,7 +62,7 @@ func (r *role) owner() string {
 // getRole returns the role of that name at whatever path, without its policies;
 // nil if there is none, as of a name that no role can have.
 func (a *Access) getRole(ctx context.Context, name string) (*role, error) {
-	if !roleNamePattern.MatchString(name) {
+	if !validRoleName(name) {
 		return nil, nil
 	}
 	out, err := a.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})

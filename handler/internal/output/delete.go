@@ -18,7 +18,7 @@ func (g *Registry) delete(ctx context.Context, r *customresource.Request) error 
 		s, _ := r.ResourceProperties[name].(string)
 		return s
 	}
-	if r.PhysicalResourceID == nothing || !secretPattern.MatchString(text("ApiKeySecretArn")) {
+	if r.PhysicalResourceID == nothing || !validSecret(text("ApiKeySecretArn")) {
 		return nil
 	}
 	api, err := g.client(ctx, text("ApiKeySecretArn"), text("ApiKeySecretField"), text("OrganizationId"))

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 )
@@ -30,45 +29,44 @@ type props struct {
 }
 
 var (
-	secretPattern     = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$`)
-	bucketPattern     = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	rolePattern       = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
-	externalIDPattern = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
-	regionPattern     = regexp.MustCompile(`^[A-Z]+(_[A-Z]+)+_\d$`)
-	wordPattern       = regexp.MustCompile(`^[\w-]+$`)
+	validSecret     = properties.Matching(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$`)
+	validBucket     = properties.Counted(properties.Matching(`^[a-z0-9][a-z0-9.-]+[a-z0-9]$`), 3, 63)
+	validRole       = properties.Matching(`^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
+	validExternalID = properties.Counted(properties.Matching(`^[\w+=,.@:/-]+$`), 2, 512)
+	validRegion     = properties.Matching(`^[A-Z]+(_[A-Z]+)+_\d$`)
+	validWord       = properties.Counted(properties.Matching(`^[\w-]+$`), 1, 128)
 )
 
 // table returns the properties in the order of the documentation.
 func table() properties.Table[props] {
 	anything := func(string) bool { return true }
 	short := func(s string) bool { return len(s) <= 255 }
-	word := properties.Counted(wordPattern.MatchString, 1, 128)
 	text := properties.Text[props]
 	return properties.Table[props]{
 		{Name: "ApiKeySecretArn", Allowed: "the ARN of a secret of Secrets Manager", Required: true,
-			Set: text(func(p *props) *string { return &p.SecretARN }, secretPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.SecretARN }, validSecret)},
 		{Name: "ApiKeySecretField", Allowed: "the name of a field in a JSON secret",
 			Set: text(func(p *props) *string { return &p.SecretField }, anything)},
 		{Name: "Name", Allowed: "a text of at most 255 bytes", Required: true,
 			Set: text(func(p *props) *string { return &p.Name }, short)},
 		{Name: "BucketName", Allowed: "the name of a bucket, not its ARN", Required: true,
-			Set: text(func(p *props) *string { return &p.BucketName }, bucketPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.BucketName }, validBucket)},
 		{Name: "RoleArn", Allowed: "the ARN of an IAM role", Required: true,
-			Set: text(func(p *props) *string { return &p.RoleARN }, rolePattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.RoleARN }, validRole)},
 		{Name: "ExternalIdMode", Allowed: "GENERATED, GLOBAL or CUSTOM",
 			Set: text(func(p *props) *string { return &p.ExternalIDMode }, properties.OneOf(generated, global, custom))},
 		{Name: "ExternalId", Allowed: "2 to 512 characters of letters, digits and _+=,.@:/-",
-			Set: text(func(p *props) *string { return &p.ExternalID }, properties.Counted(externalIDPattern.MatchString, 2, 512))},
+			Set: text(func(p *props) *string { return &p.ExternalID }, validExternalID)},
 		{Name: "Description", Allowed: "a text of at most 255 bytes",
 			Set: text(func(p *props) *string { return &p.Description }, short)},
 		{Name: "OrganizationId", Allowed: "the id of an organization",
-			Set: text(func(p *props) *string { return &p.OrganizationID }, word)},
+			Set: text(func(p *props) *string { return &p.OrganizationID }, validWord)},
 		{Name: "CloudRegion", Allowed: "a region as Bitmovin writes it, such as EU_WEST_1",
-			Set: text(func(p *props) *string { return &p.CloudRegion }, regionPattern.MatchString)},
+			Set: text(func(p *props) *string { return &p.CloudRegion }, validRegion)},
 		{Name: "SignatureVersion", Allowed: "S3_V2 or S3_V4",
 			Set: text(func(p *props) *string { return &p.SignatureVersion }, properties.OneOf("S3_V2", "S3_V4"))},
 		{Name: "Md5MetaTag", Allowed: "the name of a metadata tag: letters, digits, _ and -",
-			Set: text(func(p *props) *string { return &p.MD5Field }, word)},
+			Set: text(func(p *props) *string { return &p.MD5Field }, validWord)},
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -44,9 +46,17 @@ func OneOf(values ...string) func(string) bool {
 	return func(text string) bool { return slices.Contains(values, text) }
 }
 
+// Matching returns what is valid for a property that matches a pattern. It is
+// compiled when it is first needed: most properties are not given, and every cold
+// start waits for what is compiled before.
+func Matching(pattern string) func(string) bool {
+	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+	return func(text string) bool { return compiled().MatchString(text) }
+}
+
 // Counted returns what is valid for a property of least to most characters. The
 // count is no part of a pattern, which is compiled into as many copies of what it
-// counts: each cold start would wait for that.
+// counts.
 func Counted(valid func(string) bool, least, most int) func(string) bool {
 	return func(text string) bool {
 		n := utf8.RuneCountInString(text)

@@ -65,6 +65,16 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestMatching(t *testing.T) {
+	t.Parallel()
+	valid := properties.Matching(`^a+$`)
+	for text, want := range map[string]bool{"": false, "a": true, "aa": true, "ab": false, "a\n": false} {
+		if got := valid(text); got != want {
+			t.Errorf("%q: valid is %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestCounted(t *testing.T) {
 	t.Parallel()
 	valid := properties.Counted(func(text string) bool { return !strings.Contains(text, "x") }, 2, 3)
