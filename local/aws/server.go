@@ -22,6 +22,8 @@ type Call struct {
 	// Resource is the ARN of what is called for, as far as the request names it.
 	Resource string
 	Region   string
+	// Invocation is the same in each attempt that an SDK makes of a call.
+	Invocation string
 	// Params are the form's values, or for S3 those of the query and of the
 	// x-amz headers in lower case; without the session token.
 	Params url.Values
@@ -117,7 +119,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *Cloud) begin(r *http.Request, body []byte) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := &call{Call: &Call{Start: time.Now()}, id: c.id("request"), http: r, body: body}
+	k := &call{Call: &Call{Start: time.Now(), Invocation: r.Header.Get("Amz-Sdk-Invocation-Id")}, id: c.id("request"), http: r, body: body}
 	c.calls = append(c.calls, k.Call)
 	key, region, service := scope(r.Header.Get("Authorization"))
 	k.Region, k.Service, k.session = region, service, c.sessions[key]
