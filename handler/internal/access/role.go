@@ -15,6 +15,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
 // A role is what IAM says of a role.
@@ -102,11 +103,23 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 		func(ctx context.Context) { r, err = a.getRole(ctx, name) },
 		func(ctx context.Context) { p = read(ctx, name) },
 	)
-	if err == nil && r != nil && r.ownedBy(e) {
-		r.policies = p
+	if err != nil || r == nil || !r.ownedBy(e) {
+		return r, err
 	}
-	return r, err
+	r.policies = p
+	if unseen(p.unread) {
+		// They were read before the role was there, or where it is not seen yet.
+		_ = poll.While(ctx, r.born.Add(readLag), func(ctx context.Context) (bool, error) {
+			r.policies = read(ctx, name)
+			return unseen(r.unread), nil
+		})
+	}
+	return r, nil
 }
+
+// unseen reports whether an error may come of a role that is not seen yet: then
+// its path cannot allow the call.
+func unseen(err error) bool { return isNotFound(err) || verify.Denied(err) }
 
 // getPolicies reads the permissions of the role.
 func (a *Access) getPolicies(ctx context.Context, name string) policies {
