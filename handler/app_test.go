@@ -10,6 +10,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
 // A small stack, app, has the resource from a provider stack that template.yaml
@@ -68,6 +69,11 @@ func startApp(tb testing.TB, o options) *desk {
 		tb.Fatal(err)
 	}
 	return d
+}
+
+// function returns the provider's function.
+func (d *desk) function() *lambda.Function {
+	return d.engine.Function(d.stack(providerStack).Outputs["ServiceToken"])
 }
 
 // app creates or updates the stack app.

@@ -94,8 +94,10 @@ type options struct {
 	// timeout of the function; by default the template's.
 	timeout time.Duration
 	// env is added to the function's environment.
-	env     map[string]string
-	onEvent func(cloudformation.Event)
+	env map[string]string
+	// retryDelays are the pauses before Lambda's retries; by default there is none.
+	retryDelays []time.Duration
+	onEvent     func(cloudformation.Event)
 }
 
 func newDesk(t *testing.T, o options) *desk {
@@ -110,7 +112,8 @@ func startDesk(tb testing.TB, o options) *desk {
 	cloud := aws.Start(o.Options)
 	d := &desk{TB: tb, cloud: cloud, leaves: map[string]bool{}}
 	d.engine = cloudformation.New(cloudformation.Options{
-		Cloud: cloud, Account: account, Region: region, Binary: function(tb), Timeout: o.timeout, FunctionEnv: o.env, OnEvent: o.onEvent,
+		Cloud: cloud, Account: account, Region: region, Binary: function(tb),
+		Timeout: o.timeout, FunctionEnv: o.env, RetryDelays: o.retryDelays, OnEvent: o.onEvent,
 	})
 	tb.Cleanup(func() {
 		d.checkPromises()

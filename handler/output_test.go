@@ -93,35 +93,21 @@ func (d *desk) addSecrets() {
 	})
 }
 
-// A crowd runs tests beside each other that mostly wait, and so may be more at
-// once than there are cores.
-type crowd struct {
-	t      *testing.T
-	run    sync.WaitGroup
-	places chan struct{}
-}
-
+// newCrowd runs tests of the output beside other tests.
 func newCrowd(t *testing.T) *crowd {
 	t.Helper()
 	t.Parallel()
-	return &crowd{t: t, places: make(chan struct{}, 24)}
+	return crowdOf(t, 24)
 }
 
-// add starts a test as soon as there is a place for it. [crowd.wait] has to
-// follow before the test that it is of returns.
+// add starts a test with a desk of its own.
 func (c *crowd) add(name string, test func(b *bureau)) {
 	c.addWith(name, options{}, test)
 }
 
 func (c *crowd) addWith(name string, o options, test func(b *bureau)) {
-	c.run.Go(func() {
-		c.places <- struct{}{}
-		defer func() { <-c.places }()
-		c.t.Run(name, func(t *testing.T) { test(newBureau(t, o)) })
-	})
+	c.start(name, func(t *testing.T) { test(newBureau(t, o)) })
 }
-
-func (c *crowd) wait() { c.run.Wait() }
 
 // own returns the outputs that the function registered, the oldest first.
 func (b *bureau) own() []bitmovin.Output {

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/lambda"
+)
+
+// TestInterleavings has two requests of one resource at work at once, and lets
+// the second come at every call of the first.
+func TestInterleavings(t *testing.T) {
+	t.Parallel()
+	crowd := crowdOf(t, 64)
+	defer crowd.wait()
+	for _, f := range flows() {
+		calls := f.record(t)
+		for _, i := range interleavings() {
+			if !slices.Contains(i.flows, f.name) {
+				continue
+			}
+			for _, c := range calls {
+				for _, how := range i.ways {
+					crowd.start(i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { i.meet(t, f, c, how) })
+				}
+			}
+			t.Logf("%s, %s: %d calls, %d cases", i.name, f.name, len(calls), len(calls)*len(i.ways))
+		}
+	}
+}
+
+// An interleaving is a way in which two requests meet.
+type interleaving struct {
+	name  string
+	flows []string
+	meet  func(t *testing.T, f flow, c callID, how string)
+	ways  []string
+}
+
+// The ways in which a call is held up until the second request has come.
+const (
+	beside        = "beside"
+	untilBegun    = "held until the other begins"
+	untilDone     = "held until the other is done"
+	answerHeld    = "answered when the other is done"
+	throttledTill = "throttled until the other is done"
+	killed        = "killed"
+)
+
+func interleavings() []interleaving {
+	holds := []string{untilBegun, untilDone, answerHeld, throttledTill}
+	return []interleaving{
+		{"the same request twice", []string{"create", "update in place", "update replacing", "delete"}, twice, []string{beside, untilDone}},
+		{"delete while creating", []string{"create"}, deleteWhileCreating, holds},
+		{"rollback while updating", []string{"update in place", "update replacing"}, rollbackWhileUpdating, holds},
+		{"retry after the delete", []string{"create", "update in place", "update replacing"}, retryAfterDelete, []string{killed}},
+		{"retry after the rollback", []string{"update in place", "update replacing"}, retryAfterRollback, []string{killed}},
+	}
+}
+
+// A meeting is one case: the first request is held up at a call.
+type meeting struct {
+	*desk
+	flow flow
+	// from is the number of calls before the first request.
+	from int
+	// reached: the first request is at the call. begun: the second is sent.
+	// done: it is answered.
+	reached, begun, done *moment
+}
+
+// A moment comes once.
+type moment struct {
+	once sync.Once
+	c    chan struct{}
+}
+
+func newMoment() *moment { return &moment{c: make(chan struct{})} }
+
+func (m *moment) come() { m.once.Do(func() { close(m.c) }) }
+
+func (m *moment) hasCome() bool {
+	select {
+	case <-m.c:
+		return true
+	default:
+		return false
+	}
+}
+
+// await waits for it, but not for long.
+func (m *moment) await() {
+	select {
+	case <-m.c:
+	case <-time.After(patient):
+	}
+}
+
+// medium is a timeout of the function that gives a throttled call time for many
+// attempts, and does not make one wait long whose role vanished.
+const medium = 24 * time.Second
+
+// patient is less than the function waits for the answer to one call.
+const patient = 4 * time.Second
+
+// meet returns a desk on which the flow's request will be held up.
+func meet(t *testing.T, f flow, c callID, how string, o options) *meeting {
+	m := &meeting{flow: f, reached: newMoment(), begun: newMoment(), done: newMoment()}
+	s := f.stretch()
+	o.onEvent = func(e cloudformation.Event) {
+		s.onEvent(e)
+		m.onEvent(e)
+	}
+	m.desk = startApp(t, o)
+	m.addBystanders()
+	s.begin = func() {
+		for _, r := range m.engine.Requests() {
+			r.Invocation.Wait()
+		}
+		m.from = len(m.cloud.Calls())
+		m.cloud.Inject(m.fault(c, how))
+	}
+	return m
+}
+
+// fault holds up the call.
+func (m *meeting) fault(c callID, how string) *aws.Fault {
+	f := &aws.Fault{Op: c.op, Match: c.match, Skip: c.n, Times: 1, After: how == answerHeld}
+	f.Do = func() {
+		m.reached.come()
+		if how == untilBegun {
+			m.begun.await()
+		}
+		if how == untilDone || how == answerHeld {
+			m.done.await()
+		}
+	}
+	switch how {
+	case throttledTill:
+		f.Skip, f.Times, f.Code, f.Message = 0, 0, "Throttling", "Rate exceeded"
+		f.Match = m.attempts(c)
+	case killed:
+		f.Do = func() { m.kill(); m.reached.come() }
+		f.Reset = true
+	}
+	return f
+}
+
+// attempts matches every attempt of the call until the second request is done.
+func (m *meeting) attempts(c callID) func(aws.Call) bool {
+	var mu sync.Mutex
+	var seen []string
+	return func(call aws.Call) bool {
+		if !c.match(call) || m.done.hasCome() {
+			return false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Contains(seen, call.Invocation) {
+			seen = append(seen, call.Invocation)
+		}
+		return slices.Index(seen, call.Invocation) == c.n
+	}
+}
+
+// onEvent follows the second request by what becomes of the resource.
+func (m *meeting) onEvent(e cloudformation.Event) {
+	if e.StackName != appStack || e.LogicalID != logicalID || !m.reached.hasCome() {
+		return
+	}
+	switch {
+	case strings.HasSuffix(e.Status, "_IN_PROGRESS"):
+		m.begun.come()
+	case strings.HasSuffix(e.Status, "_COMPLETE") && m.begun.hasCome():
+		m.done.come()
+	}
+}
+
+// start begins the flow's operation, after what comes before it.
+func (m *meeting) start() *cloudformation.Operation {
+	m.Helper()
+	m.stacks = append(m.stacks, appStack)
+	if m.flow.before != nil {
+		m.mustApp(m.flow.before)
+	}
+	o, err := m.engine.Start(appStack, m.flow.after.template(nil), nil)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return o
+}
+
+// waitUntilAsked waits until the first request has been told how its stack is.
+func (m *meeting) waitUntilAsked() {
+	told := func(c aws.Call) bool { return c.Op == "cloudformation:DescribeStacks" && c.Status == http.StatusOK }
+	for !slices.ContainsFunc(m.cloud.Calls()[m.from:], told) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// finish waits for every request, so that nothing goes on, and returns the stack.
+func (m *meeting) finish(id string) *cloudformation.Stack {
+	m.Helper()
+	for _, r := range m.engine.Requests() {
+		r.Invocation.Wait()
+	}
+	m.wantInTime()
+	return m.stack(id)
+}
+
+// wait waits for an operation, however it ends.
+func (m *meeting) wait(o *cloudformation.Operation) *cloudformation.Stack {
+	m.Helper()
+	s, err := o.Wait(m.Context())
+	if s == nil {
+		m.Fatal(err)
+	}
+	return s
+}
+
+// twice delivers a request a second time.
+func twice(t *testing.T, f flow, c callID, how string) {
+	m := meet(t, f, c, untilBegun, options{timeout: ample})
+	again := make(chan *lambda.Invocation, 1)
+	go func() {
+		<-m.reached.c
+		requests := m.engine.Requests()
+		i := m.function().Invoke(requests[len(requests)-1].Payload)
+		if how == beside {
+			m.begun.come()
+		}
+		i.Wait()
+		again <- i
+		if how != beside {
+			m.begun.come()
+		}
+	}()
+	stack, err := f.run(m.desk)
+	if err != nil {
+		t.Errorf("the operation failed: %v", err)
+	}
+	for _, a := range (<-again).Wait() {
+		if a.Err != "" {
+			t.Errorf("the second delivery: %s", a.Err)
+		}
+	}
+	f.check(m.desk, stack, err, true, false)
+	m.end()
+}
+
+// deleteWhileCreating deletes the stack while its resource is being made.
+func deleteWhileCreating(t *testing.T, f flow, c callID, how string) {
+	m := meet(t, f, c, how, options{timeout: medium})
+	o := m.start()
+	<-m.reached.c
+	deletion, err := m.engine.StartDelete(appStack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.wait(o)
+	s := m.finish(m.wait(deletion).ID)
+	f.check(m.desk, s, nil, true, false)
+}
+
+// rollbackWhileUpdating cancels the update of the stack while that of its
+// resource is under way.
+func rollbackWhileUpdating(t *testing.T, f flow, c callID, how string) {
+	asks := c.op == "cloudformation:DescribeStacks" && c.n == 0
+	if asks && how != answerHeld {
+		t.Skip("an Update that first asks when the stack rolls back already is taken for the rollback's own")
+	}
+	m := meet(t, f, c, how, options{timeout: medium})
+	o := m.start()
+	<-m.reached.c
+	if !asks {
+		m.waitUntilAsked()
+	}
+	o.Cancel()
+	s := m.finish(m.wait(o).ID)
+	f.check(m.desk, s, nil, true, false)
+	m.end()
+}
+
+// retryAfterDelete kills the function at the call, and deletes the stack before
+// Lambda delivers the event again.
+func retryAfterDelete(t *testing.T, f flow, c callID, how string) {
+	// An absent role is looked for again for more than 5 s.
+	m := meet(t, f, c, how, options{timeout: ample, retryDelays: []time.Duration{9 * time.Second, 0}})
+	o := m.start()
+	<-m.reached.c
+	if f.before != nil {
+		o.Cancel()
+		m.wait(o)
+	}
+	deletion, err := m.engine.StartDelete(appStack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.wait(o)
+	s := m.finish(m.wait(deletion).ID)
+	f.check(m.desk, s, nil, true, false)
+}
+
+// retryAfterRollback kills the function at the call, and has the stack roll back
+// before Lambda delivers the event again.
+func retryAfterRollback(t *testing.T, f flow, c callID, how string) {
+	m := meet(t, f, c, how, options{timeout: ample, retryDelays: []time.Duration{4 * time.Second, 0}})
+	o := m.start()
+	<-m.reached.c
+	o.Cancel()
+	s := m.finish(m.wait(o).ID)
+	f.check(m.desk, s, nil, true, false)
+	m.end()
+}
