@@ -29,7 +29,7 @@ build-ProviderFunction: ## Build the function into ARTIFACTS_DIR; `sam build` ca
 .PHONY: test
 # The tests wait for policies to settle more than they work, so that many run side by side.
 test: ## Run the tests with the race detector
-	go test -race -parallel 32 -timeout 30m ./...
+	go test -race -parallel 16 -timeout 30m ./...
 
 .PHONY: test-moto
 test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewhere (needs moto)
@@ -67,6 +67,13 @@ demo: ## Create, break, repair and delete the stack on an AWS on the desk; REGIS
 .PHONY: invoke
 invoke: ## Send EVENT (default events/create.json) to the function on an AWS on the desk
 	@$(GO_DESK) invoke $(EVENT)
+
+.PHONY: bench
+bench: ## Measure the function against its budgets (six minutes; build/bench.txt is for benchstat)
+	@mkdir -p build
+	@go test ./handler -run '^$$' -bench . -benchtime 1x -timeout 20m -waterfall ../build/waterfall.svg > build/bench.txt || \
+		{ cat build/bench.txt; exit 1; }
+	@go run ./local/figures build/bench.txt
 
 .PHONY: package
 package: build ## Make the files of VERSION in dist/ (needs cfn-lint; BUCKET_PREFIX and REGIONS as for publish)

@@ -17,14 +17,13 @@ func TestGrowth(t *testing.T) {
 	var alone []string
 	t.Run("alone", func(t *testing.T) {
 		d := startApp(t, options{})
-		alone = d.life(properties{"BucketName": bucketName})
+		alone = d.life(plain())
 	})
-	for name, c := range growths() {
-		t.Run(name, func(t *testing.T) {
-			d := newApp(t, options{})
-			d.addRoles(c.roles)
-			d.editBucket(func(b *aws.Bucket) { addObjects(b, c.objects) })
-			if diff := cmp.Diff(alone, d.life(c.properties)); diff != "" {
+	for _, g := range growths() {
+		t.Run(g.name, func(t *testing.T) {
+			d := newApp(t)
+			d.grow(g)
+			if diff := cmp.Diff(alone, d.life(g.properties)); diff != "" {
 				t.Errorf("calls (-alone +grown):\n%s", diff)
 			}
 		})
@@ -33,22 +32,27 @@ func TestGrowth(t *testing.T) {
 
 // A growth is how much there is.
 type growth struct {
+	name           string
 	roles, objects int
 	properties     properties
 }
 
-func growths() map[string]growth {
-	plain := properties{"BucketName": bucketName}
-	var many []any
+func growths() []growth {
+	var tags []any
 	for i := range 48 {
-		many = append(many, map[string]any{"Key": fmt.Sprint("key-", i), "Value": "value"})
+		tags = append(tags, map[string]any{"Key": fmt.Sprint("key-", i), "Value": "value"})
 	}
-	return map[string]growth{
-		"10 roles":      {roles: 10, properties: plain},
-		"1,000 roles":   {roles: 1_000, properties: plain},
-		"2,500 objects": {objects: 2_500, properties: plain},
-		"48 tags":       {properties: plain.with(properties{"Tags": many})},
+	return []growth{
+		{name: "10-roles", roles: 10, properties: plain()},
+		{name: "1000-roles", roles: 1_000, properties: plain()},
+		{name: "2500-objects", objects: 2_500, properties: plain()},
+		{name: "48-tags", properties: plain().with(properties{"Tags": tags})},
 	}
+}
+
+func (d *desk) grow(g growth) {
+	d.addRoles(g.roles)
+	d.editBucket(func(b *aws.Bucket) { addObjects(b, g.objects) })
 }
 
 // addRoles adds roles of other resources, with tags and policies like the resource's.
@@ -97,18 +101,17 @@ func operations(calls []aws.Call) []string {
 // role cost one call a page, and one for each that has to go.
 func TestGrowthOfTheRole(t *testing.T) {
 	const policies, pages = 250, 3
-	d := newApp(t, options{})
-	p := properties{"BucketName": bucketName}
+	d := newApp(t)
 	update := func(trigger string) map[string]int {
 		from := len(d.cloud.Calls())
-		d.mustApp(p.with(properties{"VerificationTrigger": trigger}))
+		d.mustApp(plain().with(properties{"VerificationTrigger": trigger}))
 		count := map[string]int{}
 		for _, c := range d.cloud.Calls()[from:] {
 			count[c.Op]++
 		}
 		return count
 	}
-	d.mustApp(p)
+	d.mustApp(plain())
 	want := update("as made")
 	want["iam:ListRolePolicies"] += pages - 1
 	want["iam:DeleteRolePolicy"] += policies

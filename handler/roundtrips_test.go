@@ -2,53 +2,66 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 )
 
+// looks are the reads before anything is changed, but for the role's policies.
+const looks = "s3:HeadBucket s3:GetBucketEncryption s3:GetBucketOwnershipControls s3:GetBucketVersioning s3:GetObjectLockConfiguration " +
+	"iam:GetRole cloudformation:DescribeStacks cloudformation:DescribeStackResource"
+
+// createSteps are the calls of a Create: what stands in one step waits for
+// nothing but the steps before it.
+func createSteps() []string {
+	return []string{
+		looks,
+		"iam:CreateRole",
+		"iam:PutRolePolicy sts:AssumeRole s3:DeleteObject",
+		"role/s3:GetBucketLocation role/s3:ListObjectsV2 role/s3:PutObject iam:GetRole",
+		"role/s3:PutObject role/s3:GetObject role/s3:DeleteObject iam:UpdateAssumeRolePolicy",
+		"s3:DeleteObject iam:GetRole cloudformation:DescribeStacks cloudformation:DescribeStackResource",
+	}
+}
+
+// updateSteps are those of an Update that changes one policy.
+func updateSteps() []string {
+	steps := createSteps()
+	steps[0] += " iam:ListRolePolicies iam:GetRolePolicy iam:ListAttachedRolePolicies"
+	steps[1] = "iam:UpdateAssumeRolePolicy"
+	return steps
+}
+
+func deleteSteps() []string {
+	return []string{
+		"iam:GetRole iam:ListRolePolicies iam:ListAttachedRolePolicies",
+		"iam:DeleteRolePolicy",
+		"iam:DeleteRole s3:ListObjectVersions s3:ListMultipartUploads",
+		"iam:GetRole",
+	}
+}
+
 // TestRoundTrips pins what each request of a resource calls, and in how many
-// steps: how often it waits for AWS in a row, with the verdict as the last. What
-// stands in one step waits for nothing but the steps before it.
+// steps: how often it waits for AWS in a row, with the verdict as the last.
 func TestRoundTrips(t *testing.T) {
-	d := newApp(t, options{})
-	first := properties{"BucketName": bucketName}
-	second := first.with(properties{"ObjectPrefix": "exports/"})
+	d := newApp(t)
 	for _, c := range []struct {
 		name   string
 		budget int
 		change func() error
 		steps  []string
 	}{
-		{"Create", 7, func() error { _, err := d.app(first, nil); return err }, []string{
-			"s3:HeadBucket s3:GetBucketEncryption s3:GetBucketOwnershipControls s3:GetBucketVersioning s3:GetObjectLockConfiguration " +
-				"iam:GetRole cloudformation:DescribeStacks cloudformation:DescribeStackResource",
-			"iam:CreateRole",
-			"iam:PutRolePolicy sts:AssumeRole s3:DeleteObject",
-			"role/s3:GetBucketLocation role/s3:ListObjectsV2 role/s3:PutObject iam:GetRole",
-			"role/s3:PutObject role/s3:GetObject role/s3:DeleteObject iam:UpdateAssumeRolePolicy",
-			"s3:DeleteObject iam:GetRole cloudformation:DescribeStacks cloudformation:DescribeStackResource",
-		}},
-		{"Update with one changed policy", 7, func() error { _, err := d.app(second, nil); return err }, []string{
-			"s3:HeadBucket s3:GetBucketEncryption s3:GetBucketOwnershipControls s3:GetBucketVersioning s3:GetObjectLockConfiguration " +
-				"iam:GetRole iam:ListRolePolicies iam:GetRolePolicy iam:ListAttachedRolePolicies " +
-				"cloudformation:DescribeStacks cloudformation:DescribeStackResource",
-			"iam:UpdateAssumeRolePolicy",
-			"iam:PutRolePolicy sts:AssumeRole s3:DeleteObject",
-			"role/s3:GetBucketLocation role/s3:ListObjectsV2 role/s3:PutObject iam:GetRole",
-			"role/s3:PutObject role/s3:GetObject role/s3:DeleteObject iam:UpdateAssumeRolePolicy",
-			"s3:DeleteObject iam:GetRole cloudformation:DescribeStacks cloudformation:DescribeStackResource",
-		}},
-		{"Delete", 5, func() error { _, err := d.engine.Delete(t.Context(), appStack); return err }, []string{
-			"iam:GetRole iam:ListRolePolicies iam:ListAttachedRolePolicies",
-			"iam:DeleteRolePolicy",
-			"iam:DeleteRole s3:ListObjectVersions s3:ListMultipartUploads",
-			"iam:GetRole",
-		}},
+		{"Create", 7, func() error { _, err := d.app(plain(), nil); return err }, createSteps()},
+		{"Update", 7, func() error { _, err := d.app(below("exports/"), nil); return err }, updateSteps()},
+		{"Delete", 5, func() error { _, err := d.engine.Delete(t.Context(), appStack); return err }, deleteSteps()},
 	} {
 		if trips := len(c.steps) + 1; trips > c.budget {
 			t.Errorf("%s takes %d round trips, want at most %d", c.name, trips, c.budget)
@@ -62,6 +75,28 @@ func TestRoundTrips(t *testing.T) {
 			t.Errorf("%s: %s", c.name, problem)
 		}
 		d.wantVerdictLast()
+	}
+}
+
+// TestWaterfall: the picture in the documentation shows the calls of a Create.
+func TestWaterfall(t *testing.T) {
+	t.Parallel()
+	picture, err := os.ReadFile("../docs/waterfall.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range regexp.MustCompile(`<title>(\w+:\w+)( as the role)?, \d+ to \d+ ms</title>`).FindAllStringSubmatch(string(picture), -1) {
+		if m[2] != "" {
+			m[1] = "role/" + m[1]
+		}
+		got = append(got, m[1])
+	}
+	want := strings.Fields(strings.Join(createSteps(), " "))
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the calls in docs/waterfall.svg (-want +got):\n%s", diff)
 	}
 }
 
