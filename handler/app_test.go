@@ -55,10 +55,10 @@ func failing() resources {
 }
 
 // newApp is a desk with the provider on it.
-func newApp(t *testing.T, o options) *desk {
+func newApp(t *testing.T) *desk {
 	t.Helper()
 	t.Parallel()
-	return startApp(t, o)
+	return startApp(t, options{})
 }
 
 // startApp is newApp in a test that does not run beside others.

@@ -28,7 +28,7 @@ func TestFaults(t *testing.T) {
 			for _, ft := range faults() {
 				if ft.comesTo(c) {
 					cases++
-					crowd.start(f.name+"/"+c.String()+"/"+ft.name, func(t *testing.T) { f.strike(t, c, ft) })
+					crowd.start(f.name+"/"+c.String()+"/"+ft.name, func(t *testing.T) { t.Helper(); f.strike(t, c, ft) })
 				}
 			}
 		}

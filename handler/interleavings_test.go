@@ -27,7 +27,7 @@ func TestInterleavings(t *testing.T) {
 			}
 			for _, c := range calls {
 				for _, how := range i.ways {
-					crowd.start(i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { i.meet(t, f, c, how) })
+					crowd.start(i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { t.Helper(); i.meet(t, f, c, how) })
 				}
 			}
 			t.Logf("%s, %s: %d calls, %d cases", i.name, f.name, len(calls), len(calls)*len(i.ways))
@@ -111,6 +111,7 @@ const patient = 4 * time.Second
 
 // meet returns a desk on which the flow's request will be held up.
 func meet(t *testing.T, f flow, c callID, how string, o options) *meeting {
+	t.Helper()
 	m := &meeting{flow: f, reached: newMoment(), begun: newMoment(), done: newMoment()}
 	s := f.stretch()
 	o.onEvent = func(e cloudformation.Event) {
@@ -226,6 +227,7 @@ func (m *meeting) wait(o *cloudformation.Operation) *cloudformation.Stack {
 
 // twice delivers a request a second time.
 func twice(t *testing.T, f flow, c callID, how string) {
+	t.Helper()
 	m := meet(t, f, c, untilBegun, options{timeout: ample})
 	again := make(chan *lambda.Invocation, 1)
 	go func() {
@@ -256,6 +258,7 @@ func twice(t *testing.T, f flow, c callID, how string) {
 
 // deleteWhileCreating deletes the stack while its resource is being made.
 func deleteWhileCreating(t *testing.T, f flow, c callID, how string) {
+	t.Helper()
 	m := meet(t, f, c, how, options{timeout: medium})
 	o := m.start()
 	<-m.reached.c
@@ -271,6 +274,7 @@ func deleteWhileCreating(t *testing.T, f flow, c callID, how string) {
 // rollbackWhileUpdating cancels the update of the stack while that of its
 // resource is under way.
 func rollbackWhileUpdating(t *testing.T, f flow, c callID, how string) {
+	t.Helper()
 	asks := c.op == "cloudformation:DescribeStacks" && c.n == 0
 	if asks && how != answerHeld {
 		t.Skip("an Update that first asks when the stack rolls back already is taken for the rollback's own")
@@ -290,6 +294,7 @@ func rollbackWhileUpdating(t *testing.T, f flow, c callID, how string) {
 // retryAfterDelete kills the function at the call, and deletes the stack before
 // Lambda delivers the event again.
 func retryAfterDelete(t *testing.T, f flow, c callID, how string) {
+	t.Helper()
 	// An absent role is looked for again for more than 5 s.
 	m := meet(t, f, c, how, options{timeout: ample, retryDelays: []time.Duration{9 * time.Second, 0}})
 	o := m.start()
@@ -310,6 +315,7 @@ func retryAfterDelete(t *testing.T, f flow, c callID, how string) {
 // retryAfterRollback kills the function at the call, and has the stack roll back
 // before Lambda delivers the event again.
 func retryAfterRollback(t *testing.T, f flow, c callID, how string) {
+	t.Helper()
 	m := meet(t, f, c, how, options{timeout: ample, retryDelays: []time.Duration{4 * time.Second, 0}})
 	o := m.start()
 	<-m.reached.c

@@ -106,7 +106,7 @@ func (c *crowd) add(name string, test func(b *bureau)) {
 }
 
 func (c *crowd) addWith(name string, o options, test func(b *bureau)) {
-	c.start(name, func(t *testing.T) { test(newBureau(t, o)) })
+	c.start(name, func(t *testing.T) { t.Helper(); test(newBureau(t, o)) })
 }
 
 // own returns the outputs that the function registered, the oldest first.

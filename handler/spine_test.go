@@ -235,7 +235,7 @@ func TestDeleteLeavesForeignRole(t *testing.T) {
 func TestMalformedRoleName(t *testing.T) {
 	for _, name := range []string{"a*", "../x", "ä"} {
 		t.Run(name, func(t *testing.T) {
-			d := newApp(t, options{})
+			d := newApp(t)
 			s, err := d.app(properties{"BucketName": bucketName, "RoleName": name}, nil)
 			if err == nil || !strings.Contains(err.Error(), "property RoleName must be") || s.Status != "ROLLBACK_COMPLETE" {
 				t.Errorf("stack is %s (%v), want ROLLBACK_COMPLETE for RoleName", s.Status, err)

@@ -14,7 +14,7 @@ import (
 // put tries once, and returns the status or 0.
 func put(t *testing.T, url string, change func(*http.Request)) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, url, strings.NewReader("body"))
 	if err != nil {
@@ -52,7 +52,7 @@ func TestInboxRefusesWhatS3Refuses(t *testing.T) {
 			if got := put(t, b.URL("id"), test.change); got != test.want {
 				t.Errorf("put: got %d, want %d", got, test.want)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			if body, err := b.Wait(ctx, "id"); (err == nil) != (test.want == 200) {
 				t.Errorf("wait: got %q, %v", body, err)
