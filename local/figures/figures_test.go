@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -54,5 +56,30 @@ func TestUnreadable(t *testing.T) {
 	}
 	if _, err := m.table(); err == nil || !strings.Contains(err.Error(), "was not measured") {
 		t.Errorf("a table of one figure: %v, want what is missing", err)
+	}
+}
+
+// TestDocs: the table in the documentation has the rows of this one, each with its
+// budget, and each budget is met.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := read(strings.NewReader(all(0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := m.table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := regexp.MustCompile(`(?m)^(\| .*? )\| .*? (\| .*? )\| .*\|$`)
+	for _, want := range measured.FindAllStringSubmatch(table, -1) {
+		row := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(want[1]) + `\| .*? ` + regexp.QuoteMeta(want[2]))
+		if !row.Match(page) {
+			t.Errorf("docs/performance.md has no row %s… %s", want[1], want[2])
+		}
 	}
 }
