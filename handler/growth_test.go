@@ -16,12 +16,13 @@ func TestGrowth(t *testing.T) {
 	t.Parallel()
 	var alone []string
 	t.Run("alone", func(t *testing.T) {
-		d := startApp(t, options{})
+		d := startApp(t, options{Options: network()})
 		alone = d.life(plain())
 	})
 	for _, g := range growths() {
 		t.Run(g.name, func(t *testing.T) {
-			d := newApp(t)
+			t.Parallel()
+			d := startApp(t, options{Options: network()})
 			d.grow(g)
 			if diff := cmp.Diff(alone, d.life(g.properties)); diff != "" {
 				t.Errorf("calls (-alone +grown):\n%s", diff)
@@ -101,7 +102,8 @@ func operations(calls []aws.Call) []string {
 // role cost one call a page, and one for each that has to go.
 func TestGrowthOfTheRole(t *testing.T) {
 	const policies, pages = 250, 3
-	d := newApp(t)
+	t.Parallel()
+	d := startApp(t, options{Options: network()})
 	update := func(trigger string) map[string]int {
 		from := len(d.cloud.Calls())
 		d.mustApp(plain().with(properties{"VerificationTrigger": trigger}))
