@@ -29,7 +29,7 @@ build-ProviderFunction: ## Build the function into ARTIFACTS_DIR; `sam build` ca
 .PHONY: test
 # The tests wait for policies to settle more than they work, so that many run side by side.
 test: ## Run the tests with the race detector
-	go test -race -parallel 16 -timeout 30m ./...
+	go test -race -parallel 8 -timeout 40m ./...
 
 .PHONY: test-moto
 test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewhere (needs moto)

@@ -109,6 +109,8 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 	r.policies = p
 	if unseen(p.unread) {
 		// They were read before the role was there, or where it is not seen yet.
+		ctx, cancel := poll.Quarters(ctx, 1)
+		defer cancel()
 		_ = poll.While(ctx, r.born.Add(readLag), func(ctx context.Context) (bool, error) {
 			r.policies = read(ctx, name)
 			return unseen(r.unread), nil
