@@ -184,15 +184,15 @@ func (d *desk) draw(calls []aws.Call) {
 }
 
 // BenchmarkWaiting measures how much longer than the propagation of IAM's changes
-// a Create and an Update take.
+// a Create takes, and an Update to a prefix that the former policy denies.
 func BenchmarkWaiting(b *testing.B) {
 	for _, propagation := range []time.Duration{5 * time.Second, 15 * time.Second} {
 		b.Run(propagation.String(), func(b *testing.B) {
 			for b.Loop() {
 				d := startApp(b, options{Options: aws.Options{Propagation: propagation}})
-				_, create := d.measure(plain())
+				_, create := d.measure(below("before/"))
 				d.propagate()
-				_, update := d.measure(below("exports/"))
+				_, update := d.measure(below("after/"))
 				report(b, (create.Duration - propagation).Seconds(), "create-s")
 				report(b, (update.Duration - propagation).Seconds(), "update-s")
 			}

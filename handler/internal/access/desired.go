@@ -107,7 +107,7 @@ func (d desired) against(former props, r *role, fullAccess string) changes {
 		c.detach = append(c.detach, fullAccess)
 	}
 	for key, value := range d.tags {
-		if there, ok := tagKey(former.Tags, key); !reservedKey.MatchString(key) && (!ok || former.Tags[there] != value) {
+		if there, ok := tagKey(former.Tags, key); !reservedKey().MatchString(key) && (!ok || former.Tags[there] != value) {
 			c.tag[key] = value
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 )
 
@@ -35,7 +35,7 @@ var (
 
 // reservedKey matches the keys that are AWS's or this package's, whatever the
 // case: letters of other scripts that fold to those of a prefix count too.
-var reservedKey = regexp.MustCompile(`(?i)^(aws|` + strings.TrimSuffix(tagPrefix, ":") + `):`)
+var reservedKey = lazy.Pattern(`(?i)^(aws|` + strings.TrimSuffix(tagPrefix, ":") + `):`)
 
 // ownerTags are the tags that a role of the event's resource carries.
 func ownerTags(e cfn.Event) map[string]string {
@@ -82,7 +82,7 @@ func decodeTag(item any) (key, value string, err error) {
 		return "", "", errors.New("must have a Key and a Value, both text")
 	case !validTagKey(key) || !validTagValue(value):
 		return "", "", fmt.Errorf("the tag %q must be letters, digits, spaces and _.:/=+-@, at most 128 in the key and 256 in the value", key)
-	case reservedKey.MatchString(key):
+	case reservedKey().MatchString(key):
 		return "", "", fmt.Errorf("the prefix of the key %q is reserved", key)
 	}
 	return key, value, nil

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
 )
 
 // verifierSid begins the Sid of each verifier statement, so that one that an
@@ -114,13 +115,13 @@ func verifierUntil(s Statement, verifierARN string) (time.Time, bool) {
 
 // principalARN is the ARN of one IAM user or role, with its path.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
-var principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(user|role)(/[\w+=,.@-]+)+$`)
+var principalARN = lazy.Pattern(`^arn:aws[a-z-]*:iam::[0-9]{12}:(user|role)(/[\w+=,.@-]+)+$`)
 
 // CheckPrincipal returns an error unless the ARN names one IAM user or role.
 // A wildcard, an account, its root user or a service would let others than the
 // one principal assume the role.
 func CheckPrincipal(arn string) error {
-	if !principalARN.MatchString(arn) {
+	if !principalARN().MatchString(arn) {
 		return fmt.Errorf("%q is not the ARN of one IAM user or role", arn)
 	}
 	return nil

@@ -11,11 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
 )
 
 // A Property is one row of a table of properties: how its text is checked, and
@@ -46,11 +46,9 @@ func OneOf(values ...string) func(string) bool {
 	return func(text string) bool { return slices.Contains(values, text) }
 }
 
-// Matching returns what is valid for a property that matches a pattern. It is
-// compiled when it is first needed: most properties are not given, and every cold
-// start waits for what is compiled before.
-func Matching(pattern string) func(string) bool {
-	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+// Matching returns what is valid for a property that matches a pattern.
+func Matching(expression string) func(string) bool {
+	compiled := lazy.Pattern(expression)
 	return func(text string) bool { return compiled().MatchString(text) }
 }
 

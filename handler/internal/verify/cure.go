@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/aws/smithy-go"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 )
 
@@ -90,12 +90,12 @@ func (p *Probe) cureRemoval(d denial) string {
 
 // madeUp is the end of the names that CloudFormation makes up.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
-var madeUp = regexp.MustCompile(`-[0-9A-Za-z]{12,13}$`)
+var madeUp = lazy.Pattern(`-[0-9A-Za-z]{12,13}$`)
 
 // lasting returns the pattern by which others may name the function's role: what
 // CloudFormation made up of its name is another when its stack is made anew.
 func lasting(arn string) string {
-	if end := madeUp.FindString(arn); end != "" && strings.ToLower(end[2:]) != end[2:] {
+	if end := madeUp().FindString(arn); end != "" && strings.ToLower(end[2:]) != end[2:] {
 		return strings.TrimSuffix(arn, end) + "-*"
 	}
 	return arn

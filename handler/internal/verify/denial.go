@@ -3,11 +3,12 @@ package verify
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
 )
 
 // A Layer is the kind of policy that decided a denial.
@@ -42,9 +43,9 @@ type denial struct {
 // else is a denial of an unknown layer.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 var (
-	deniedAction   = regexp.MustCompile(`(?i)not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)(?: on resource:? "?(arn:[^\s"]+)"?)?`)
-	deniedImplicit = regexp.MustCompile(`(?i)because no ([A-Za-z -]+? policy|permissions boundary) allows`)
-	deniedExplicit = regexp.MustCompile(`(?i)explicit deny(?: in (?:an?|the) ([A-Za-z -]+? policy|permissions boundary))?(?: transitively through an? ([A-Za-z -]+? policy))?`)
+	deniedAction   = lazy.Pattern(`(?i)not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)(?: on resource:? "?(arn:[^\s"]+)"?)?`)
+	deniedImplicit = lazy.Pattern(`(?i)because no ([A-Za-z -]+? policy|permissions boundary) allows`)
+	deniedExplicit = lazy.Pattern(`(?i)explicit deny(?: in (?:an?|the) ([A-Za-z -]+? policy|permissions boundary))?(?: transitively through an? ([A-Za-z -]+? policy))?`)
 )
 
 // asDenial returns the denial that err is, if it is one.
@@ -73,13 +74,13 @@ func Denied(err error) bool {
 // that goes by an error's text.
 func parseDenial(message string) denial {
 	d := denial{message: message}
-	if m := deniedAction.FindStringSubmatch(message); m != nil {
+	if m := deniedAction().FindStringSubmatch(message); m != nil {
 		d.action, d.resource = m[1], m[2]
 	}
-	if m := deniedImplicit.FindStringSubmatch(message); m != nil {
+	if m := deniedImplicit().FindStringSubmatch(message); m != nil {
 		d.layer = asLayer(m[1])
 	}
-	if m := deniedExplicit.FindStringSubmatch(message); m != nil {
+	if m := deniedExplicit().FindStringSubmatch(message); m != nil {
 		d.explicit = true
 		// What stands behind another layer is what has to be mended.
 		for _, name := range m[1:] {
