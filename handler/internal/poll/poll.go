@@ -5,6 +5,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -17,13 +18,19 @@ const (
 
 // While repeats call for as long as it reports that its answer is not final
 // (again), until the time end or the end of ctx, and returns the last error of
-// call. It calls at least once, whatever the time.
+// call. It calls at least once, whatever the time. A call that came to nothing
+// for want of time unsays nothing: then the error before it counts.
 func While(ctx context.Context, end time.Time, call func(context.Context) (again bool, err error)) error {
+	var before error
 	for pause := first; ; pause = min(pause*3/2, longest) {
 		again, err := call(ctx)
+		if before != nil && errors.Is(err, context.DeadlineExceeded) {
+			return before
+		}
 		if !again || !time.Now().Add(pause).Before(end) {
 			return err
 		}
+		before = err
 		select {
 		case <-ctx.Done():
 			return err

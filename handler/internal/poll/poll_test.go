@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +124,34 @@ func TestWhileAfterContextEnded(t *testing.T) {
 			t.Errorf("made %d calls and got %v, want one call and its error", calls, err)
 		}
 	})
+}
+
+// The end of the time in a call leaves what was answered before it.
+func TestWhileEndsInACall(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answered int // so many calls get an answer, the next one waits for ever
+		want     error
+	}{"the first": {0, context.DeadlineExceeded}, "a later one": {2, errYet}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				calls := 0
+				err := While(ctx, time.Now().Add(time.Minute), func(ctx context.Context) (bool, error) {
+					if calls++; calls <= tc.answered {
+						return true, errYet
+					}
+					<-ctx.Done()
+					return false, fmt.Errorf("got no answer: %w", ctx.Err())
+				})
+				if !errors.Is(err, tc.want) {
+					t.Errorf("got %v, want %v", err, tc.want)
+				}
+			})
+		})
+	}
 }
 
 func TestWhileError(t *testing.T) {

@@ -156,20 +156,11 @@ func (p *Probe) repeat(ctx context.Context, call func(context.Context) error) er
 	ctx, cancel := poll.Quarters(ctx, 3)
 	defer cancel()
 	began := time.Now()
-	var denial error
-	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
+	return poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
 		d, denied := asDenial(err)
-		if denied {
-			denial = err
-		}
 		return denied && (!d.explicit || time.Since(began) < Settling), err
 	})
-	if denial != nil && err != nil && !answered(err) {
-		// The last call came to nothing for want of time: it unsays nothing.
-		return denial
-	}
-	return err
 }
 
 // try makes a call that must be allowed.
