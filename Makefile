@@ -5,8 +5,9 @@
 GO_FLAGS := -trimpath -buildvcs=false -ldflags='-s -w' -tags lambda.norpc
 GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(GO_FLAGS)
 
-# With the function's own flags, so that what both need is compiled once.
+# With the function's own flags, so that what they need as well is compiled once.
 GO_DESK := CGO_ENABLED=0 go run $(GO_FLAGS) ./local
+GO_TEST := CGO_ENABLED=0 go test $(GO_FLAGS)
 
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -28,19 +29,24 @@ build-ProviderFunction: ## Build the function into ARTIFACTS_DIR; `sam build` ca
 
 .PHONY: test
 # The tests wait for policies to settle more than they work, so that many run side by side.
-test: ## Run the tests with the race detector
-	go test -race -parallel 8 -timeout 40m ./...
+test: ## Run the tests
+	$(GO_TEST) -parallel 16 -timeout 40m ./...
+
+.PHONY: test-race
+# The function itself is tested as it is built, in ./handler, and its packages here.
+test-race: ## Run the packages' own tests with the race detector (needs a C compiler)
+	go test -race ./handler/internal/... ./local/...
 
 .PHONY: test-moto
 test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewhere (needs moto)
 	@command -v moto_server >/dev/null || { echo "make test-moto needs moto_server: pip install 'moto[server]'"; exit 1; }
-	MOTO_TEST=1 go test -count=1 -run '^TestMoto$$' -v ./handler
+	MOTO_TEST=1 $(GO_TEST) -count=1 -run '^TestMoto$$' -v ./handler
 
 .PHONY: test-release
 test-release: ## Package twice, publish to an S3 on this machine, deploy (needs cfn-lint, the AWS CLI and moto)
 	@for tool in cfn-lint aws moto_server; do command -v $$tool >/dev/null || \
 		{ echo "make test-release needs $$tool: pip install cfn-lint awscli 'moto[server]'"; exit 1; }; done
-	RELEASE_TEST=1 go test -count=1 -run '^TestRelease$$' -v ./release
+	RELEASE_TEST=1 $(GO_TEST) -count=1 -run '^TestRelease$$' -v ./release
 
 .PHONY: check
 check: ## Check format, code, workflows, template and examples (needs cfn-lint)
@@ -71,9 +77,9 @@ invoke: ## Send EVENT (default events/create.json) to the function on an AWS on 
 .PHONY: bench
 bench: ## Measure the function against its budgets (six minutes; build/bench.txt is for benchstat)
 	@mkdir -p build
-	@go test ./handler -run '^$$' -bench . -benchtime 1x -timeout 20m -waterfall ../build/waterfall.svg > build/bench.txt || \
+	@$(GO_TEST) ./handler -run '^$$' -bench . -benchtime 1x -timeout 20m -waterfall ../build/waterfall.svg > build/bench.txt || \
 		{ cat build/bench.txt; exit 1; }
-	@go run ./local/figures build/bench.txt
+	@CGO_ENABLED=0 go run $(GO_FLAGS) ./local/figures build/bench.txt
 
 .PHONY: package
 package: build ## Make the files of VERSION in dist/ (needs cfn-lint; BUCKET_PREFIX and REGIONS as for publish)

@@ -65,10 +65,16 @@ func newApp(t *testing.T) *desk {
 func startApp(tb testing.TB, o options) *desk {
 	tb.Helper()
 	d := startDesk(tb, o)
-	if _, err := d.deployText(providerStack, d.template(), map[string]string{"BucketName": ""}); err != nil {
-		tb.Fatal(err)
-	}
+	d.provide()
 	return d
+}
+
+// provide deploys the provider.
+func (d *desk) provide() {
+	d.Helper()
+	if _, err := d.deployText(providerStack, d.template(), map[string]string{"BucketName": ""}); err != nil {
+		d.Fatal(err)
+	}
 }
 
 // function returns the provider's function.

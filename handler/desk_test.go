@@ -10,8 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +39,7 @@ var binary string
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
+	debug.SetGCPercent(400) // the desks make much garbage, and there is memory
 	dir, err := os.MkdirTemp("", "handler-test")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -86,6 +89,8 @@ type desk struct {
 	leaves map[string]bool
 	// stacks are the names of those that were deployed, in order.
 	stacks []string
+	// onEvent is called for every event, if it is set.
+	onEvent atomic.Pointer[func(cloudformation.Event)]
 }
 
 // options of a desk.
@@ -109,24 +114,42 @@ func newDesk(t *testing.T, o options) *desk {
 // startDesk is newDesk in a test that does not run beside others.
 func startDesk(tb testing.TB, o options) *desk {
 	tb.Helper()
-	cloud := aws.Start(o.Options)
-	d := &desk{TB: tb, cloud: cloud, leaves: map[string]bool{}}
-	d.engine = cloudformation.New(cloudformation.Options{
-		Cloud: cloud, Account: account, Region: region, Binary: function(tb),
-		Timeout: o.timeout, FunctionEnv: o.env, RetryDelays: o.retryDelays, OnEvent: o.onEvent,
-	})
+	d := openDesk(tb, o)
 	tb.Cleanup(func() {
 		d.checkPromises()
-		d.engine.Close()
-		cloud.Close()
+		d.close()
 		if tb.Failed() {
 			tb.Logf("what the function printed:\n%s", d.engine.Logs())
 		}
 	})
+	return d
+}
+
+// openDesk returns a desk that is to be closed.
+func openDesk(tb testing.TB, o options) *desk {
+	tb.Helper()
+	cloud := aws.Start(o.Options)
+	d := &desk{TB: tb, cloud: cloud, leaves: map[string]bool{}}
+	d.engine = cloudformation.New(cloudformation.Options{
+		Cloud: cloud, Account: account, Region: region, Binary: function(tb),
+		Timeout: o.timeout, FunctionEnv: o.env, RetryDelays: o.retryDelays, OnEvent: func(e cloudformation.Event) {
+			if f := d.onEvent.Load(); f != nil {
+				(*f)(e)
+			}
+		},
+	})
+	if o.onEvent != nil {
+		d.onEvent.Store(&o.onEvent)
+	}
 	cloud.Edit(func(s *aws.State) {
 		s.Buckets[bucketName] = &aws.Bucket{Name: bucketName, Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
 	})
 	return d
+}
+
+func (d *desk) close() {
+	d.engine.Close()
+	d.cloud.Close()
 }
 
 // editBucket changes the desk's bucket by hand.

@@ -20,7 +20,8 @@ import (
 // request has one verdict, the stack is what its status says, and nothing is
 // left of it but what was there before.
 func TestFaults(t *testing.T) {
-	crowd := crowdOf(t, 32)
+	crowd, desks := newCrowd(t), poolFor(t)
+	defer desks.close()
 	defer crowd.wait()
 	for _, f := range flows() {
 		calls, cases := f.record(t), 0
@@ -28,7 +29,7 @@ func TestFaults(t *testing.T) {
 			for _, ft := range faults() {
 				if ft.comesTo(c) {
 					cases++
-					crowd.start(f.name+"/"+c.String()+"/"+ft.name, func(t *testing.T) { t.Helper(); f.strike(t, c, ft) })
+					crowd.start(f.name+"/"+c.String()+"/"+ft.name, func(t *testing.T) { t.Helper(); f.strike(t, desks, c, ft) })
 				}
 			}
 		}
@@ -245,11 +246,10 @@ func (d *desk) kill() {
 }
 
 // strike runs the flow with one fault at one call.
-func (f flow) strike(t *testing.T, c callID, ft fault) {
+func (f flow) strike(t *testing.T, desks *pool, c callID, ft fault) {
 	t.Helper()
 	s := f.stretch()
-	d := startApp(t, options{timeout: ft.timeout, onEvent: s.onEvent})
-	d.addBystanders()
+	d := desks.lend(t, options{timeout: ft.timeout, onEvent: s.onEvent})
 	s.begin = func() {
 		for _, r := range d.engine.Requests() {
 			r.Invocation.Wait() // so that nothing else is struck
@@ -267,7 +267,6 @@ func (f flow) strike(t *testing.T, c callID, ft fault) {
 		return
 	}
 	f.check(d, stack, err, ft.passes, !ft.passes && f.needs(c))
-	d.end()
 }
 
 // check sees that things are as the stack's status says. Clean: no check has

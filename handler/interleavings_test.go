@@ -16,8 +16,8 @@ import (
 // TestInterleavings has two requests of one resource at work at once, and lets
 // the second come at every call of the first.
 func TestInterleavings(t *testing.T) {
-	t.Parallel()
-	crowd := crowdOf(t, 64)
+	crowd, desks := newCrowd(t), poolFor(t)
+	defer desks.close()
 	defer crowd.wait()
 	for _, f := range flows() {
 		calls := f.record(t)
@@ -27,7 +27,7 @@ func TestInterleavings(t *testing.T) {
 			}
 			for _, c := range calls {
 				for _, how := range i.ways {
-					crowd.start(i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { t.Helper(); i.meet(t, f, c, how) })
+					crowd.start(i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { t.Helper(); i.meet(t, desks, f, c, how) })
 				}
 			}
 			t.Logf("%s, %s: %d calls, %d cases", i.name, f.name, len(calls), len(calls)*len(i.ways))
@@ -39,7 +39,7 @@ func TestInterleavings(t *testing.T) {
 type interleaving struct {
 	name  string
 	flows []string
-	meet  func(t *testing.T, f flow, c callID, how string)
+	meet  func(t *testing.T, desks *pool, f flow, c callID, how string)
 	ways  []string
 }
 
@@ -110,7 +110,7 @@ const medium = 24 * time.Second
 const patient = 4 * time.Second
 
 // meet returns a desk on which the flow's request will be held up.
-func meet(t *testing.T, f flow, c callID, how string, o options) *meeting {
+func meet(t *testing.T, desks *pool, f flow, c callID, how string, o options) *meeting {
 	t.Helper()
 	m := &meeting{flow: f, reached: newMoment(), begun: newMoment(), done: newMoment()}
 	s := f.stretch()
@@ -118,8 +118,7 @@ func meet(t *testing.T, f flow, c callID, how string, o options) *meeting {
 		s.onEvent(e)
 		m.onEvent(e)
 	}
-	m.desk = startApp(t, o)
-	m.addBystanders()
+	m.desk = desks.lend(t, o)
 	s.begin = func() {
 		for _, r := range m.engine.Requests() {
 			r.Invocation.Wait()
@@ -226,9 +225,9 @@ func (m *meeting) wait(o *cloudformation.Operation) *cloudformation.Stack {
 }
 
 // twice delivers a request a second time.
-func twice(t *testing.T, f flow, c callID, how string) {
+func twice(t *testing.T, desks *pool, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, f, c, untilBegun, options{timeout: ample})
+	m := meet(t, desks, f, c, untilBegun, options{timeout: ample})
 	again := make(chan *lambda.Invocation, 1)
 	go func() {
 		<-m.reached.c
@@ -253,13 +252,12 @@ func twice(t *testing.T, f flow, c callID, how string) {
 		}
 	}
 	f.check(m.desk, stack, err, true, false)
-	m.end()
 }
 
 // deleteWhileCreating deletes the stack while its resource is being made.
-func deleteWhileCreating(t *testing.T, f flow, c callID, how string) {
+func deleteWhileCreating(t *testing.T, desks *pool, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, f, c, how, options{timeout: medium})
+	m := meet(t, desks, f, c, how, options{timeout: medium})
 	o := m.start()
 	<-m.reached.c
 	deletion, err := m.engine.StartDelete(appStack)
@@ -273,13 +271,13 @@ func deleteWhileCreating(t *testing.T, f flow, c callID, how string) {
 
 // rollbackWhileUpdating cancels the update of the stack while that of its
 // resource is under way.
-func rollbackWhileUpdating(t *testing.T, f flow, c callID, how string) {
+func rollbackWhileUpdating(t *testing.T, desks *pool, f flow, c callID, how string) {
 	t.Helper()
 	asks := c.op == "cloudformation:DescribeStacks" && c.n == 0
 	if asks && how != answerHeld {
 		t.Skip("an Update that first asks when the stack rolls back already is taken for the rollback's own")
 	}
-	m := meet(t, f, c, how, options{timeout: medium})
+	m := meet(t, desks, f, c, how, options{timeout: medium})
 	o := m.start()
 	<-m.reached.c
 	if !asks {
@@ -288,15 +286,14 @@ func rollbackWhileUpdating(t *testing.T, f flow, c callID, how string) {
 	o.Cancel()
 	s := m.finish(m.wait(o).ID)
 	f.check(m.desk, s, nil, true, false)
-	m.end()
 }
 
 // retryAfterDelete kills the function at the call, and deletes the stack before
 // Lambda delivers the event again.
-func retryAfterDelete(t *testing.T, f flow, c callID, how string) {
+func retryAfterDelete(t *testing.T, desks *pool, f flow, c callID, how string) {
 	t.Helper()
 	// An absent role is looked for again for more than 5 s.
-	m := meet(t, f, c, how, options{timeout: ample, retryDelays: []time.Duration{9 * time.Second, 0}})
+	m := meet(t, desks, f, c, how, options{timeout: ample, retryDelays: []time.Duration{9 * time.Second, 0}})
 	o := m.start()
 	<-m.reached.c
 	if f.before != nil {
@@ -314,13 +311,12 @@ func retryAfterDelete(t *testing.T, f flow, c callID, how string) {
 
 // retryAfterRollback kills the function at the call, and has the stack roll back
 // before Lambda delivers the event again.
-func retryAfterRollback(t *testing.T, f flow, c callID, how string) {
+func retryAfterRollback(t *testing.T, desks *pool, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, f, c, how, options{timeout: ample, retryDelays: []time.Duration{4 * time.Second, 0}})
+	m := meet(t, desks, f, c, how, options{timeout: ample, retryDelays: []time.Duration{4 * time.Second, 0}})
 	o := m.start()
 	<-m.reached.c
 	o.Cancel()
 	s := m.finish(m.wait(o).ID)
 	f.check(m.desk, s, nil, true, false)
-	m.end()
 }

@@ -33,8 +33,8 @@ const (
 	outputID = "Output"
 )
 
-// A bureau is a desk with Bitmovin's API beside it, in a test of a [crowd]. When the test ends it sees
-// that no output is left but those that were there.
+// A bureau is a desk with Bitmovin's API beside it, in a case of a [crowd].
+// When the case ends it sees that no output is left but those that were there.
 type bureau struct {
 	*desk
 	api   *bitmovin.API
@@ -91,13 +91,6 @@ func (d *desk) addSecrets() {
 	d.cloud.Edit(func(s *aws.State) {
 		s.Secrets[secretARN], s.Secrets[oldSecretARN] = apiKey+"\n", `{"user":"x","key":"`+oldAPIKey+`"}`
 	})
-}
-
-// newCrowd runs tests of the output beside other tests.
-func newCrowd(t *testing.T) *crowd {
-	t.Helper()
-	t.Parallel()
-	return crowdOf(t, 24)
 }
 
 // add starts a test with a desk of its own.
