@@ -216,13 +216,11 @@ func (d *desk) delete(stack string) {
 // exportRoles returns copies of the roles below the provider's path.
 func (d *desk) exportRoles() []aws.Role {
 	var roles []aws.Role
-	d.cloud.View(func(s *aws.State) {
-		for _, r := range s.Roles {
-			if strings.HasPrefix(r.Path, "/bitmovin/") {
-				roles = append(roles, *r)
-			}
+	for _, r := range d.roles() {
+		if strings.HasPrefix(r.Path, "/bitmovin/") {
+			roles = append(roles, r)
 		}
-	})
+	}
 	return roles
 }
 

@@ -15,23 +15,51 @@ import (
 // BenchmarkLoad measures 200 stacks that are created at once, and then deleted at
 // once, in an account whose IAM is throttled to 10 calls a second.
 func BenchmarkLoad(b *testing.B) {
-	const stacks = 200
 	for b.Loop() {
-		d := startApp(b, options{Options: aws.Options{IAMRate: 10, Propagation: 5 * time.Second}})
-		created, took := atOnce(stacks, func(stack string) (*cloudformation.Stack, error) {
-			return d.engine.Deploy(b.Context(), stack, plain().template(nil), nil)
-		})
-		report(b, float64(created), "created")
-		report(b, took.Seconds(), "create-s")
-		left := d.leftovers()
-		deleted, took := atOnce(stacks, func(stack string) (*cloudformation.Stack, error) {
-			return d.engine.Delete(b.Context(), stack)
-		})
-		report(b, float64(deleted), "deleted")
-		report(b, took.Seconds(), "delete-s")
-		report(b, float64(left+d.leftovers()+len(d.exportRoles())), "left")
-		report(b, float64(d.answered()), "answered")
+		l := startApp(b, crowded()).load(200)
+		report(b, float64(l.created), "created")
+		report(b, l.createTook.Seconds(), "create-s")
+		report(b, float64(l.deleted), "deleted")
+		report(b, l.deleteTook.Seconds(), "delete-s")
+		report(b, float64(l.left), "left")
+		report(b, float64(l.answered), "answered")
 	}
+}
+
+// TestLoad is the same with fewer stacks.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	const stacks = 20
+	l := startApp(t, crowded()).load(stacks)
+	if l.created != stacks || l.deleted != stacks || l.answered != 2*stacks || l.left != 0 {
+		t.Errorf("of %d stacks: %+v", stacks, l)
+	}
+}
+
+// crowded are the options of an account in which many want something at once.
+func crowded() options {
+	return options{Options: aws.Options{IAMRate: 10, Propagation: 5 * time.Second}}
+}
+
+// A load is what came of many stacks at once.
+type load struct {
+	created, deleted, answered, left int
+	createTook, deleteTook           time.Duration
+}
+
+// load creates so many stacks at once, and then deletes them.
+func (d *desk) load(stacks int) (l load) {
+	d.Helper()
+	l.created, l.createTook = atOnce(stacks, func(stack string) (*cloudformation.Stack, error) {
+		return d.engine.Deploy(d.Context(), stack, plain().template(nil), nil)
+	})
+	l.left = d.leftovers()
+	l.deleted, l.deleteTook = atOnce(stacks, func(stack string) (*cloudformation.Stack, error) {
+		return d.engine.Delete(d.Context(), stack)
+	})
+	l.left += d.leftovers() + len(d.exportRoles())
+	l.answered = d.answered()
+	return l
 }
 
 // atOnce does something with so many stacks at once, and returns with how many of

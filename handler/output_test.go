@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
@@ -146,61 +145,13 @@ func (b *bureau) again(kind string) { b.send(b.latest(kind).Event) }
 
 // late is again when the answer counts no more, and need not be the same.
 func (b *bureau) late(kind string) verdict {
-	event := b.latest(kind).Event
-	event.ResponseURL = b.engine.Inbox().URL("late-" + event.RequestID)
-	b.send(event)
-	puts := b.engine.Inbox().Puts("late-" + event.RequestID)
-	return decodeVerdict(b.TB, puts[len(puts)-1].Body)
-}
-
-func (b *bureau) send(event cfn.Event) {
-	b.Helper()
-	payload, err := json.Marshal(event)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.engine.Function(event.ResourceProperties["ServiceToken"].(string)).Invoke(payload).Wait()
-}
-
-// answerFor puts an answer, which comes too late, to each request that has none:
-// the desk sees that every request is answered.
-func (b *bureau) answerFor(whom string) {
-	b.Helper()
-	for _, r := range b.engine.Requests() {
-		if len(b.engine.Inbox().Puts(r.RequestID)) > 0 {
-			continue
-		}
-		body := strings.NewReader(`{"Status":"FAILED","Reason":"the test answers for ` + whom + `"}`)
-		req, err := http.NewRequestWithContext(b.Context(), http.MethodPut, r.ResponseURL, body)
-		if err != nil {
-			b.Fatal(err)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			b.Fatal(err)
-		}
-		_ = resp.Body.Close()
-	}
-}
-
-// waitForAll waits until no delivery is under way, also of requests that have
-// their answer.
-func (b *bureau) waitForAll() {
-	for _, r := range b.engine.Requests() {
-		r.Invocation.Wait()
-	}
+	return b.deliver(b.latest(kind).Event)
 }
 
 // latest returns the latest request of a type.
 func (b *bureau) latest(kind string) *cloudformation.Request {
 	b.Helper()
-	for _, r := range slices.Backward(b.engine.Requests()) {
-		if string(r.RequestType) == kind && r.LogicalResourceID == outputID {
-			return r
-		}
-	}
-	b.Fatalf("there was no %s", kind)
-	return nil
+	return b.latestOf(outputID, kind)
 }
 
 // provide deploys the template as a provider that may read both secrets' keys.

@@ -7,7 +7,7 @@ import (
 )
 
 // A Fault spoils the calls that it matches. Its fields are read only once it is
-// injected. With none of Code, Hang and Reset the call goes on after Do.
+// injected. With none of Code, Body, Hang and Reset the call goes on after Do.
 type Fault struct {
 	// Op is the operation, such as "iam:CreateRole"; empty matches every one.
 	Op string
@@ -27,6 +27,8 @@ type Fault struct {
 	// Status (400 if it is zero), Code and Message are the error that is answered.
 	Status        int
 	Code, Message string
+	// Body, which the SDK takes for XML, is answered as it is, with Status.
+	Body string
 	// Hang answers nothing until the client is gone or the cloud closed.
 	Hang bool
 	// Reset cuts the connection.
@@ -83,8 +85,8 @@ func (f *Fault) strike(r *http.Request) error {
 	if f.Hang || f.Reset {
 		panic(http.ErrAbortHandler)
 	}
-	if f.Code != "" {
-		return fail(f.Status, f.Code, "%s", f.Message)
+	if f.Code != "" || f.Body != "" {
+		return &Error{Status: f.Status, Code: f.Code, Message: f.Message, body: f.Body}
 	}
 	return nil
 }

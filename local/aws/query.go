@@ -176,6 +176,9 @@ func (e *Error) reply(k *call) *reply {
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
+	if e.body != "" {
+		return &reply{status, http.Header{"Content-Type": {"text/xml"}}, []byte(e.body)}
+	}
 	var value any = struct {
 		XMLName xml.Name `xml:"ErrorResponse"`
 		Error   xmlError

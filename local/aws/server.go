@@ -58,6 +58,8 @@ type Error struct {
 	Status        int
 	Code, Message string
 	header        http.Header
+	// body is answered as it is, in place of code and message.
+	body string
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

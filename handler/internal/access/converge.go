@@ -120,9 +120,15 @@ func (u *run) look(ctx context.Context) error {
 	if u.r.RequestType == cfn.RequestCreate {
 		read = u.getRolePatiently
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	parallel.Do(ctx,
 		func(ctx context.Context) { u.bucket = u.probe.Inspect(ctx, u.patience) },
-		func(ctx context.Context) { u.have, err = read(ctx, u.r.Event, u.props.RoleName) },
+		func(ctx context.Context) {
+			if u.have, err = read(ctx, u.r.Event, u.props.RoleName); err != nil {
+				cancel() // without the role nothing else matters
+			}
+		},
 		func(ctx context.Context) { state = u.ask(ctx) },
 	)
 	if err != nil {

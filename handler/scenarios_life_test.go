@@ -1,0 +1,666 @@
+package main
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+)
+
+// exportsRole is the key of the role of the properties [base].
+var exportsRole = aws.RoleKey(account, "exports")
+
+// newAppWith is newApp with options.
+func newAppWith(t *testing.T, o options) *desk {
+	t.Helper()
+	t.Parallel()
+	return startApp(t, o)
+}
+
+// wantVerdict sees how the latest request of a type was answered, with the words
+// in its reason.
+func (d *desk) wantVerdict(kind, status, id string, words ...string) verdict {
+	d.Helper()
+	_, v := d.latestVerdict(kind)
+	if v.Status != status || v.PhysicalResourceId != id {
+		d.Errorf("the %s is %s for %s (%s), want %s for %s", kind, v.Status, v.PhysicalResourceId, v.Reason, status, id)
+	}
+	for _, want := range words {
+		if !strings.Contains(v.Reason, want) {
+			d.Errorf("the reason of the %s does not say %q: %s", kind, want, v.Reason)
+		}
+	}
+	return v
+}
+
+// wantStatus sees what became of a stack.
+func (d *desk) wantStatus(s *cloudformation.Stack, want string) {
+	d.Helper()
+	if s.Status != want {
+		d.Errorf("the stack is %s, want %s", s.Status, want)
+	}
+}
+
+// wantNoRoles sees that there is no export role.
+func (d *desk) wantNoRoles() {
+	d.Helper()
+	if roles := d.exportRoles(); len(roles) > 0 {
+		d.Errorf("roles are left: %+v", roles)
+	}
+}
+
+// wantLogged sees that the function's log says something.
+func (d *desk) wantLogged(text string) {
+	d.Helper()
+	if !strings.Contains(d.engine.Logs(), text) {
+		d.Errorf("the log does not tell %q", text)
+	}
+}
+
+// editRole edits the role of that key by hand.
+func (d *desk) editRole(key string, edit func(*aws.Role)) {
+	d.Helper()
+	d.cloud.Edit(func(s *aws.State) {
+		if s.Roles[key] == nil {
+			d.Errorf("there is no role %s", key)
+			return
+		}
+		edit(s.Roles[key])
+	})
+}
+
+// role returns a copy of the role of that key.
+func (d *desk) role(key string) aws.Role {
+	d.Helper()
+	r := d.roles()[key] // a copy, if there is one
+	if r.Name == "" {
+		d.Fatalf("there is no role %s", key)
+	}
+	return r
+}
+
+// onNth calls f when the resource of the stack app reaches a status for the nth
+// time, before anything else happens to the stack.
+func onNth(n int, status string, f func()) func(cloudformation.Event) {
+	return func(e cloudformation.Event) {
+		if e.StackName == appStack && e.LogicalID == logicalID && e.Status == status {
+			if n--; n == 0 {
+				f()
+			}
+		}
+	}
+}
+
+func invalidProperty(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		properties properties
+		words      []string
+	}{
+		"unknown": {properties{"BucketNames": "x"}, []string{"property BucketNames does not exist, did you mean BucketName?"}},
+		"invalid": {properties{"AccessMode": "Half"}, []string{"property AccessMode must be Restricted or Full", `"Half"`}},
+		"missing": {properties{"BucketName": ""}, []string{"property BucketName is required"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			created := 0
+			var d *desk
+			d = newAppWith(t, options{onEvent: onNth(1, "CREATE_FAILED", func() { created = len(d.cloud.Calls()) })})
+			before := len(d.cloud.Calls())
+			s, err := d.app(base.with(c.properties), nil)
+			if err == nil {
+				t.Error("the stack was created")
+			}
+			d.wantStatus(s, "ROLLBACK_COMPLETE")
+			d.wantVerdict("Create", "FAILED", logicalID+"-not-created", c.words...)
+			d.wantVerdict("Delete", "SUCCESS", logicalID+"-not-created")
+			if created != before {
+				t.Errorf("the Create made %d calls", created-before)
+			}
+			if writes := d.writes(); len(writes) > 0 {
+				t.Errorf("IAM was written: %v", writes)
+			}
+		})
+	}
+}
+
+func policyFails(t *testing.T) {
+	d := newApp(t)
+	d.cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Status: 409, Code: "LimitExceeded", Message: "too many"})
+	s, err := d.app(base, nil)
+	if err == nil {
+		t.Error("the stack was created")
+	}
+	d.wantStatus(s, "ROLLBACK_COMPLETE")
+	d.wantVerdict("Create", "FAILED", "exports", "put policy on role exports", "LimitExceeded")
+	d.wantVerdict("Delete", "SUCCESS", "exports")
+	d.wantNoRoles()
+}
+
+func deadlineReached(t *testing.T) {
+	d := newAppWith(t, options{timeout: brief})
+	d.cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Hang: true})
+	s, err := d.app(base, nil)
+	if err == nil {
+		t.Error("the stack was created")
+	}
+	d.wantStatus(s, "ROLLBACK_COMPLETE")
+	d.wantVerdict("Create", "FAILED", "exports", "out of time, under way was: put policy on role exports")
+	d.wantVerdict("Delete", "SUCCESS", "exports")
+	d.wantInTime()
+	d.wantNoRoles()
+}
+
+func killedAndRetried(t *testing.T) {
+	d := newApp(t)
+	d.cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 1, After: true, Do: d.kill, Reset: true})
+	s := d.mustApp(base)
+	d.wantVerdict("Create", "SUCCESS", "exports")
+	d.wantRole(s, base)
+	attempts := d.latestOf(logicalID, "Create").Invocation.Wait()
+	if len(attempts) != 2 || !attempts[0].Killed || attempts[1].Err != "" {
+		t.Errorf("the attempts are %+v, want one that was killed and one that succeeded", attempts)
+	}
+	// The answer of CreateRole was lost, and it was not called again.
+	want := []string{"UpdateAssumeRolePolicy", "PutRolePolicy", "UpdateAssumeRolePolicy"}
+	if diff := cmp.Diff(want, d.writes()); diff != "" {
+		t.Errorf("IAM writes that were answered (-want +got):\n%s", diff)
+	}
+}
+
+func cancelledCreate(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]properties{"named": base, "derived name": plain()} {
+		t.Run(name, func(t *testing.T) {
+			d := newApp(t)
+			d.mustApp(p)
+			event := d.latestOf(logicalID, "Create").Event
+			event.RequestType, event.PhysicalResourceID = "Delete", "app-ExportAccess-1V2L4KQ7X9Z3B"
+			if v := d.deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != event.PhysicalResourceID {
+				t.Errorf("the Delete is %+v, want SUCCESS for the invented id", v)
+			}
+			d.wantNoRoles()
+		})
+	}
+}
+
+func updatedInPlace(t *testing.T) {
+	d := newChecked(t, options{}, "AllowFullAccess", "true")
+	p := base
+	d.mustCheck(p)
+	for _, change := range []properties{
+		{"ObjectPrefix": "exports/"}, {"ExternalId": "external-id-2"}, {"Tags": tags("team", "data")}, {"Tags": tags("TEAM", "video", "cost", "1")},
+		{"AccessMode": "Full"}, {"AccessMode": "Restricted"}, {"ObjectPrefix": ""},
+	} {
+		p = p.with(change)
+		s, err := d.check(p)
+		if err != nil {
+			t.Fatalf("%v: %v", change, err)
+		}
+		d.wantVerdict("Update", "SUCCESS", "exports")
+		d.wantRole(s, p)
+	}
+	d.cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+	d.mustCheck(p.with(properties{"KmsKeyArn": keyARN}))
+	d.wantVerdict("Update", "SUCCESS", "exports")
+	if text := d.exportRole().Inline["BitmovinExportAccess"]; !strings.Contains(text, `"`+keyARN+`"`) {
+		t.Errorf("the policy does not name the key: %s", text)
+	}
+}
+
+func updatedForNothing(t *testing.T) {
+	d := newApp(t)
+	d.mustApp(base)
+	before, writes := d.exportRole(), len(d.writes())
+	d.mustApp(base.with(properties{"ServiceTimeout": "600"}))
+	d.wantVerdict("Update", "SUCCESS", "exports")
+	if diff := cmp.Diff(before, d.exportRole()); diff != "" {
+		t.Errorf("the role changed (-before +after):\n%s", diff)
+	}
+	want := []string{"UpdateAssumeRolePolicy", "UpdateAssumeRolePolicy"}
+	if diff := cmp.Diff(want, d.writes()[writes:]); diff != "" {
+		t.Errorf("IAM writes, the verifier statement in and out (-want +got):\n%s", diff)
+	}
+}
+
+// replacing changes the name of [base].
+var replacing = properties{"RoleName": "exports-2"}
+
+func replaced(t *testing.T) {
+	var d *desk
+	var until aws.Role
+	d = newAppWith(t, options{onEvent: onNth(1, "UPDATE_COMPLETE", func() { until = d.role(exportsRole) })})
+	d.mustApp(base)
+	before := d.exportRole()
+	s := d.mustApp(base.with(replacing))
+	d.wantVerdict("Update", "SUCCESS", "exports-2")
+	d.wantVerdict("Delete", "SUCCESS", "exports")
+	if diff := cmp.Diff(before, until); diff != "" {
+		t.Errorf("the old role changed before its Delete (-before +then):\n%s", diff)
+	}
+	d.wantRole(s, base.with(replacing))
+}
+
+func replacedAndRolledBack(t *testing.T) {
+	d := newApp(t)
+	d.mustApp(base)
+	s, _ := d.app(base.with(replacing), failing())
+	d.wantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+	d.wantVerdict("Update", "SUCCESS", "exports")
+	d.wantVerdict("Delete", "SUCCESS", "exports-2")
+	d.wantRole(s, base)
+}
+
+func updateFails(t *testing.T) {
+	d := newAppWith(t, options{timeout: checkTimeout})
+	d.mustApp(base)
+	d.editBucket(func(b *aws.Bucket) { b.Policy = denyRoles("s3:PutObject") })
+	s, err := d.app(base.with(properties{"ObjectPrefix": "exports/", "ExternalId": "external-id-2"}), nil)
+	if err == nil || !strings.Contains(err.Error(), "s3:PutObject: denied by an explicit Deny in the bucket policy") {
+		t.Errorf("the update came to %v", err)
+	}
+	d.wantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+	d.wantVerdict("Update", "SUCCESS", "exports")
+	d.wantRole(s, base)
+	var verdicts []string
+	for _, v := range d.verdicts() {
+		verdicts = append(verdicts, v.Status+" "+v.PhysicalResourceId)
+	}
+	if diff := cmp.Diff([]string{"SUCCESS exports", "FAILED exports", "SUCCESS exports"}, verdicts); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+}
+
+func rollbackReports(t *testing.T) {
+	d := newAppWith(t, options{timeout: checkTimeout})
+	d.mustApp(base)
+	d.editBucket(func(b *aws.Bucket) { b.Policy = denyRoles("s3:ListBucket") })
+	s, err := d.app(base.with(properties{"Tags": tags("team", "data")}), nil)
+	if err == nil {
+		t.Error("the update succeeded")
+	}
+	d.wantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+	v := d.wantVerdict("Update", "SUCCESS", "exports")
+	if got := d.checks(v)["s3:ListBucket"]; got != "FAIL" || v.Data["AccessVerified"] != "false" {
+		t.Errorf("the rollback reports s3:ListBucket %s, AccessVerified %s", got, v.Data["AccessVerified"])
+	}
+	d.wantRole(s, base)
+}
+
+func rollbackToUnknown(t *testing.T) {
+	var d *desk
+	var v verdict
+	// A second rollback's Update comes before the first, with what no version knows.
+	d = newAppWith(t, options{onEvent: onNth(2, "UPDATE_IN_PROGRESS", func() {
+		event := d.latestOf(logicalID, "Update").Event
+		event.OldResourceProperties, event.ResourceProperties = event.ResourceProperties, maps.Clone(event.OldResourceProperties)
+		event.ResourceProperties["Expiry"] = "never"
+		v = d.deliver(event)
+	})})
+	d.mustApp(base)
+	s, _ := d.app(base.with(properties{"ObjectPrefix": "exports/"}), failing())
+	d.wantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+	if v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+		t.Errorf("the rollback is %+v, want SUCCESS for exports", v)
+	}
+	d.wantRole(s, base)
+	event := d.latestOf(logicalID, "Update").Event
+	event.ResourceProperties = maps.Clone(event.ResourceProperties)
+	event.ResourceProperties["Expiry"] = "never"
+	if v := d.deliver(event); v.Status != "FAILED" || !strings.Contains(v.Reason, "property Expiry does not exist") {
+		t.Errorf("the same, but no rollback, is %+v, want FAILED", v)
+	}
+}
+
+func rollbackOfVanished(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]properties{"in place": {"ObjectPrefix": "exports/"}, "replacing": replacing} {
+		t.Run(name, func(t *testing.T) {
+			var d *desk
+			d = newAppWith(t, options{onEvent: onNth(1, "UPDATE_COMPLETE", func() { d.vanish() })})
+			d.mustApp(base)
+			s, _ := d.app(base.with(change), failing())
+			d.wantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+			d.wantVerdict("Update", "SUCCESS", "exports")
+			d.wantRole(s, base)
+		})
+	}
+}
+
+func deletedTwice(t *testing.T) {
+	t.Parallel()
+	t.Run("twice", func(t *testing.T) {
+		d := newApp(t)
+		d.mustApp(base)
+		d.delete(appStack)
+		r, _ := d.latestVerdict("Delete")
+		if v := d.deliver(r.Event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+			t.Errorf("the second Delete is %+v, want SUCCESS for exports", v)
+		}
+	})
+	t.Run("gone already", func(t *testing.T) {
+		d := newApp(t)
+		d.mustApp(base)
+		d.vanish()
+		d.delete(appStack)
+		d.wantVerdict("Delete", "SUCCESS", "exports")
+	})
+}
+
+func sameRequestAgain(t *testing.T) {
+	d := newApp(t)
+	again := func(kind string) {
+		t.Helper()
+		before := d.roles()
+		r, want := d.latestVerdict(kind)
+		if diff := cmp.Diff(want, d.deliver(r.Event)); diff != "" {
+			t.Errorf("the answers to the %s (-first +second):\n%s", kind, diff)
+		}
+		if diff := cmp.Diff(before, d.roles()); diff != "" {
+			t.Errorf("roles after the second %s (-before +after):\n%s", kind, diff)
+		}
+	}
+	d.mustApp(base)
+	again("Create")
+	d.mustApp(base.with(properties{"ObjectPrefix": "exports/"}))
+	again("Update")
+	d.mustApp(base.with(replacing))
+	again("Update")
+	again("Delete")
+	d.delete(appStack)
+	again("Delete")
+}
+
+func lateCreate(t *testing.T) {
+	d := newApp(t)
+	d.mustApp(base)
+	d.delete(appStack)
+	writes := len(d.writes())
+	if v := d.deliver(d.latestOf(logicalID, "Create").Event); v.Status != "FAILED" || !strings.Contains(v.Reason, "the stack went on without this request") {
+		t.Errorf("the late Create is %+v, want FAILED", v)
+	}
+	d.wantNoRoles()
+	if got := d.writes()[writes:]; len(got) > 0 {
+		t.Errorf("IAM was written: %v", got)
+	}
+}
+
+func foreignRole(t *testing.T) {
+	t.Parallel()
+	for path, tagged := range map[string]map[string]string{
+		"/": nil, "/bitmovin/": {"bitmovin-export-access:stack-id": "arn:aws:cloudformation:eu-west-1:123456789012:stack/other/1", "bitmovin-export-access:logical-id": logicalID},
+	} {
+		t.Run(path, func(t *testing.T) {
+			d := newApp(t)
+			d.leaves[exportsRole] = true
+			d.cloud.Edit(func(s *aws.State) {
+				s.Roles[exportsRole] = &aws.Role{Account: account, Name: "Exports", Path: path, Trust: bitmovinTrust("theirs"), Tags: tagged}
+			})
+			before := d.role(exportsRole)
+			s, err := d.app(base, nil)
+			if err == nil {
+				t.Error("the stack was created")
+			}
+			d.wantStatus(s, "ROLLBACK_COMPLETE")
+			whose := "somebody else"
+			if tagged != nil {
+				whose = "stack/other/1"
+			}
+			d.wantVerdict("Create", "FAILED", logicalID+"-not-created", "the role name Exports is taken by "+before.ARN(), whose)
+			d.delete(appStack)
+			d.wantVerdict("Delete", "SUCCESS", logicalID+"-not-created")
+			if diff := cmp.Diff(before, d.role(exportsRole)); diff != "" {
+				t.Errorf("the role was touched (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+func anotherStacksRole(t *testing.T) {
+	d := newApp(t)
+	first := d.mustApp(base)
+	before := d.exportRole()
+	s, err := d.deployText("other", base.template(nil), nil)
+	if err == nil || !strings.Contains(err.Error(), "owned by the resource "+logicalID+" of the stack "+first.ID) {
+		t.Errorf("the second stack came to %v", err)
+	}
+	d.wantStatus(s, "ROLLBACK_COMPLETE")
+	d.delete("other")
+	if diff := cmp.Diff(before, d.exportRole()); diff != "" {
+		t.Errorf("the first stack's role was touched (-before +after):\n%s", diff)
+	}
+}
+
+func driftPutRight(t *testing.T) {
+	d := newApp(t)
+	d.mustApp(base)
+	d.editRole(exportsRole, func(r *aws.Role) {
+		r.Trust, r.Boundary = trustAccount, administratorAccess
+		r.Inline["BitmovinExportAccess"], r.Inline["More"] = anything, anything
+		r.Attached = append(r.Attached, administratorAccess)
+	})
+	writes := len(d.writes())
+	s := d.mustApp(base.with(properties{"VerificationTrigger": "again"}))
+	d.wantVerdict("Update", "SUCCESS", "exports")
+	d.wantRole(s, base)
+	if got := d.writes()[writes]; got != "PutRolePermissionsBoundary" {
+		t.Errorf("the first write is %s, want that of the boundary", got)
+	}
+	for _, want := range []string{`"permissions boundary"`, `"trust policy"`, `"inline policy"`, `"remove inline More"`, "detach " + administratorAccess} {
+		d.wantLogged(want)
+	}
+}
+
+func strippedAndDeleted(t *testing.T) {
+	t.Parallel()
+	t.Run("policies", func(t *testing.T) {
+		d := newApp(t)
+		d.mustApp(base)
+		d.editRole(exportsRole, func(r *aws.Role) {
+			r.Inline["More"] = anything
+			r.Attached = append(r.Attached, administratorAccess)
+		})
+		d.delete(appStack)
+		d.wantVerdict("Delete", "SUCCESS", "exports")
+		d.wantNoRoles()
+	})
+	t.Run("instance profile", func(t *testing.T) {
+		d := newAppWith(t, options{timeout: checkTimeout})
+		s := d.mustApp(base)
+		d.editRole(exportsRole, func(r *aws.Role) { r.InstanceProfiles = []string{"web"} })
+		if _, err := d.engine.Delete(t.Context(), appStack); err == nil {
+			t.Error("the stack was deleted")
+		}
+		d.wantStatus(d.stack(s.ID), "DELETE_FAILED")
+		d.wantVerdict("Delete", "FAILED", "exports", "take it out of its instance profile, then delete again")
+		d.editRole(exportsRole, func(r *aws.Role) { r.InstanceProfiles = nil })
+		d.delete(appStack)
+		d.wantNoRoles()
+	})
+}
+
+func untaggedByHand(t *testing.T) {
+	d := newApp(t)
+	d.mustApp(base)
+	d.editRole(exportsRole, func(r *aws.Role) { clear(r.Tags) })
+	before := d.role(exportsRole)
+	d.delete(appStack)
+	d.wantVerdict("Delete", "SUCCESS", "exports")
+	if diff := cmp.Diff(before, d.role(exportsRole)); diff != "" {
+		t.Errorf("the role was touched (-before +after):\n%s", diff)
+	}
+	d.wantLogged("role is not this resource's and is left alone")
+	d.vanish() // or its boundary keeps the provider
+}
+
+func twoStacks(t *testing.T) {
+	d := newApp(t)
+	d.mustApp(plain())
+	if _, err := d.deployText("other", plain().template(nil), nil); err != nil {
+		t.Fatal(err)
+	}
+	if roles := d.exportRoles(); len(roles) != 2 || roles[0].Trust == roles[1].Trust {
+		t.Fatalf("the roles are %+v, want two with external ids of their own", roles)
+	}
+	d.delete("other")
+	before := d.exportRole()
+	d.mustApp(plain().with(properties{"VerificationTrigger": "again"}))
+	d.wantVerdict("Update", "SUCCESS", before.Name)
+	if diff := cmp.Diff(before, d.exportRole()); diff != "" {
+		t.Errorf("the first stack's role changed (-before +after):\n%s", diff)
+	}
+}
+
+func oldProperties(t *testing.T) {
+	d := newApp(t)
+	for name, change := range map[string]func(map[string]any){
+		"none":            func(p map[string]any) { clear(p) },
+		"another version": func(p map[string]any) { p["BucketName"], p["Expiry"] = []any{"x"}, map[string]any{"y": 1} },
+		"a bad name":      func(p map[string]any) { p["RoleName"] = "*" },
+	} {
+		d.mustApp(base)
+		event := d.latestOf(logicalID, "Create").Event
+		token := event.ResourceProperties["ServiceToken"]
+		event.RequestType, event.PhysicalResourceID = "Delete", "exports"
+		event.ResourceProperties = maps.Clone(event.ResourceProperties)
+		change(event.ResourceProperties)
+		event.ResourceProperties["ServiceToken"] = token
+		if v := d.deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+			t.Errorf("%s: the Delete is %+v, want SUCCESS for exports", name, v)
+		}
+		d.wantNoRoles()
+		d.delete(appStack)
+	}
+}
+
+func renamedResource(t *testing.T) {
+	d := newApp(t)
+	d.mustApp(plain())
+	before := d.exportRole()
+	text := strings.Replace(string(plain().template(nil)), `"`+logicalID+`"`, `"Renamed"`, 1)
+	s, err := d.deployText(appStack, []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := d.exportRole()
+	if after.Name == before.Name || s.Resources["Renamed"].PhysicalID != after.Name {
+		t.Errorf("the role is %s, before it was %s", after.Name, before.Name)
+	}
+	d.wantVerdict("Delete", "SUCCESS", before.Name)
+}
+
+func killedBetweenTrustEdits(t *testing.T) {
+	t.Parallel()
+	// The trust policy is opened by the first write of an Update, and closed by the second.
+	kill := func(d *desk) {
+		d.cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 1, Do: d.kill, Reset: true})
+	}
+	again := base.with(properties{"VerificationTrigger": "again", "ServiceTimeout": "12"})
+	never := []time.Duration{time.Hour, time.Hour}
+	t.Run("retry", func(t *testing.T) {
+		d := newApp(t)
+		d.mustApp(base)
+		kill(d)
+		s := d.mustApp(again)
+		if attempts := d.latestOf(logicalID, "Update").Invocation.Wait(); !attempts[0].Killed {
+			t.Errorf("the attempts are %+v, want the first one killed", attempts)
+		}
+		d.wantRole(s, base)
+	})
+	t.Run("next event", func(t *testing.T) {
+		d := newAppWith(t, options{timeout: brief, retryDelays: never})
+		d.mustApp(base)
+		kill(d)
+		s, err := d.app(again, nil)
+		if err == nil || !strings.Contains(err.Error(), "did not receive a response") {
+			t.Errorf("the update came to %v", err)
+		}
+		d.wantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		d.wantRole(s, base)
+		d.answerFor("the killed function")
+	})
+	t.Run("nothing", func(t *testing.T) {
+		var d *desk
+		d = newAppWith(t, options{timeout: brief, retryDelays: never, onEvent: onNth(2, "UPDATE_IN_PROGRESS", func() {
+			role := d.exportRole()
+			if !strings.Contains(role.Trust, "DateLessThan") {
+				d.Errorf("the verifier statement is not in the trust policy: %s", role.Trust)
+			}
+			err := on(d.asFunction().sts.AssumeRole, assumeInput(role, "external-id-1"))(d.Context())
+			if !isDenied(err) {
+				d.Errorf("the function may assume the role when its time is over: %v", err)
+			}
+		})})
+		d.mustApp(base)
+		if err := on(d.asFunction().sts.AssumeRole, assumeInput(d.exportRole(), "external-id-1"))(t.Context()); !isDenied(err) {
+			t.Errorf("the function may assume the role between its checks: %v", err)
+		}
+		kill(d)
+		if s, _ := d.app(again, nil); s.Status != "UPDATE_ROLLBACK_COMPLETE" {
+			t.Errorf("the stack is %s", s.Status)
+		}
+		d.answerFor("the killed function")
+	})
+}
+
+// assumeInput asks for a session of the role.
+func assumeInput(r aws.Role, externalID string) sts.AssumeRoleInput {
+	return sts.AssumeRoleInput{RoleArn: sdk.String(r.ARN()), RoleSessionName: sdk.String("late"), ExternalId: &externalID}
+}
+
+func otherCase(t *testing.T) {
+	t.Parallel()
+	t.Run("of the name", func(t *testing.T) {
+		d := newApp(t)
+		d.mustApp(base)
+		before := d.exportRole()
+		d.mustApp(base.with(properties{"RoleName": "Exports"}))
+		d.wantVerdict("Update", "SUCCESS", "exports")
+		if diff := cmp.Diff(before, d.exportRole()); diff != "" {
+			t.Errorf("the role changed (-before +after):\n%s", diff)
+		}
+	})
+	t.Run("the name taken away", func(t *testing.T) {
+		d := newApp(t)
+		d.mustApp(base)
+		s := d.mustApp(plain())
+		after := d.exportRole()
+		if after.Name == "exports" || s.Resources[logicalID].PhysicalID != after.Name {
+			t.Errorf("the role is %s, the resource %s", after.Name, s.Resources[logicalID].PhysicalID)
+		}
+		r, _ := d.latestVerdict("Delete")
+		if v := d.deliver(r.Event); r.PhysicalResourceID != "exports" || v.Status != "SUCCESS" {
+			t.Errorf("the second Delete of %s is %+v", r.PhysicalResourceID, v)
+		}
+		if diff := cmp.Diff(after, d.exportRole()); diff != "" {
+			t.Errorf("the live role changed (-before +after):\n%s", diff)
+		}
+	})
+}
+
+func defaultExternalID(t *testing.T) {
+	d := newApp(t)
+	d.mustApp(plain())
+	_, v := d.latestVerdict("Create")
+	id, role := v.Data["ExternalId"], d.exportRole()
+	for _, part := range strings.Split(id, "-") {
+		if len(part) >= 8 && strings.Contains(role.ARN(), part) {
+			t.Errorf("the external id %s has a part of %s", id, role.ARN())
+		}
+	}
+	for _, change := range []properties{{"ObjectPrefix": "exports/"}, {"Tags": tags("team", "data")}, {"RoleName": "named"}} {
+		d.mustApp(plain().with(change))
+		if _, v := d.latestVerdict("Update"); v.Data["ExternalId"] != id {
+			t.Errorf("%v: the external id is %s, before it was %s", change, v.Data["ExternalId"], id)
+		}
+		if !strings.Contains(d.exportRole().Trust, `"`+id+`"`) {
+			t.Errorf("%v: the trust policy does not ask for it: %s", change, d.exportRole().Trust)
+		}
+	}
+}
