@@ -23,6 +23,9 @@ func TestFaults(t *testing.T) {
 	crowd, desks := newCrowd(t), poolFor(t)
 	defer desks.close()
 	defer crowd.wait()
+	var table strings.Builder
+	table.WriteString("| request | calls | cases |\n|---|---|---|\n")
+	all := 0
 	for _, f := range flows() {
 		calls, cases := f.record(t), 0
 		for _, c := range calls {
@@ -33,8 +36,11 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%s: %d calls, %d cases", f.name, len(calls), cases)
+		fmt.Fprintf(&table, "| %s | %d | %d |\n", f.name, len(calls), cases)
+		all += cases
 	}
+	fmt.Fprintf(&table, "| all | | %d |\n", all)
+	generated(t, reliability, "faults", table.String())
 }
 
 // A flow is a life of the stack app, of which one request is struck.

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -121,13 +122,21 @@ func TestReliabilityPage(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", s.id, s.sequence, s.outcome, strings.Join(shown, ", "))
 	}
-	generated(t, "../docs/reliability.md", "scenarios", b.String())
+	generated(t, reliability, "scenarios", b.String())
 }
+
+// reliability is the page that tells what is tested.
+const reliability = "../docs/reliability.md"
+
+// writing is held by the test that writes into a page.
+var writing sync.Mutex
 
 // generated compares what stands between the marks of that name on a page with
 // what is to stand there, or writes it there.
 func generated(t *testing.T, page, name, want string) {
 	t.Helper()
+	writing.Lock()
+	defer writing.Unlock()
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/mutated"
 )
 
 // defaults are the properties of a resource that gives a bucket alone.
@@ -199,10 +202,20 @@ func TestMisspeltBucketName(t *testing.T) {
 	}
 }
 
-// Whatever properties arrive: no panic, and what is taken obeys the rules that
-// the policies rely on.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{
+	for _, seed := range propertySeeds() {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) { checkDecode(t, raw) })
+}
+
+func TestMutatedProperties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) { checkDecode(t, mutated.Text(t, propertySeeds())) })
+}
+
+func propertySeeds() []string {
+	return []string{
 		`{"BucketName":"my-analytics-exports"}`,
 		`{"BucketName":"b-1","ExternalId":"ab","AccessMode":"Full","ObjectPrefix":"a/","RoleName":"r","BucketOwner":"123456789012"}`,
 		`{"BucketName":"b-1","KmsKeyArn":"arn:aws:kms:eu-west-1:123456789012:alias/a","Verification":"Off","ProbeWrites":"false"}`,
@@ -211,27 +224,31 @@ func FuzzDecode(f *testing.F) {
 		`{"BucketName":"arn:aws:s3:::b-1/*"}`, `{"BucketName":"s3://b-1/prefix"}`, `{"BucketName":"b--x-s3"}`,
 		`{"BucketName":["b"],"Nonsense":{}}`, `{"":""}`, `{}`, `null`,
 		`{"BucketName":"b-1","ObjectPrefix":"${aws:username}/"}`, `{"BucketName":"b-1","RoleName":"*"}`,
-	} {
-		f.Add([]byte(seed))
+		`{"BucketName":"b-1","ObjectPrefix":"/a/"}`, `{"BucketName":"b-1","ObjectPrefix":"a*/"}`, `{"BucketName":"b-1","ExternalId":"a*"}`,
+		`{"BucketName":"b-1","KmsKeyArn":"arn:aws:kms:eu-west-1:123456789012:key/*"}`,
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var given map[string]any
-		if json.Unmarshal(raw, &given) != nil {
-			return
+}
+
+// Whatever properties arrive: no panic, and what is taken obeys the rules that
+// the policies rely on.
+func checkDecode(t rapid.TB, raw string) {
+	t.Helper()
+	var given map[string]any
+	if json.Unmarshal([]byte(raw), &given) != nil {
+		return
+	}
+	p, unknown, err := decode(given)
+	for _, err := range []error{unknown, err} {
+		if err != nil && !strings.HasPrefix(err.Error(), "property ") {
+			t.Errorf("the error names no property: %v", err)
 		}
-		p, unknown, err := decode(given)
-		for _, err := range []error{unknown, err} {
-			if err != nil && !strings.HasPrefix(err.Error(), "property ") {
-				t.Errorf("the error names no property: %v", err)
-			}
-		}
-		if err != nil {
-			return
-		}
-		everything := p.BucketName + p.ExternalID + p.RoleName + p.BucketOwner + p.KmsKeyARN
-		if p.BucketName == "" || strings.ContainsAny(everything+p.ObjectPrefix, "*?") || strings.ContainsAny(everything, "${} \n\"") ||
-			strings.Contains(p.ObjectPrefix, "${") || strings.HasPrefix(p.ObjectPrefix, "/") || len(p.RoleName) > maxRoleName || len(p.Tags) > maxTags {
-			t.Errorf("%s is taken as %+v", raw, p)
-		}
-	})
+	}
+	if err != nil {
+		return
+	}
+	everything := p.BucketName + p.ExternalID + p.RoleName + p.BucketOwner + p.KmsKeyARN
+	if p.BucketName == "" || strings.ContainsAny(everything+p.ObjectPrefix, "*?") || strings.ContainsAny(everything, "${} \n\"") ||
+		strings.Contains(p.ObjectPrefix, "${") || strings.HasPrefix(p.ObjectPrefix, "/") || len(p.RoleName) > maxRoleName || len(p.Tags) > maxTags {
+		t.Errorf("%s is taken as %+v", raw, p)
+	}
 }

@@ -15,7 +15,7 @@ import (
 const testLogs = " (more in log group group, stream stream)"
 
 // checkBody checks what CloudFormation demands of every response.
-func checkBody(t testingT, body []byte) cfn.Response {
+func checkBody(t rapid.TB, body []byte) cfn.Response {
 	t.Helper()
 	if len(body) > maxResponse {
 		t.Fatalf("the response has %d bytes, want at most %d", len(body), maxResponse)
@@ -31,11 +31,6 @@ func checkBody(t testingT, body []byte) cfn.Response {
 		t.Fatalf("the physical id has %d bytes", len(resp.PhysicalResourceID))
 	}
 	return resp
-}
-
-type testingT interface {
-	Helper()
-	Fatalf(format string, args ...any)
 }
 
 func TestReason(t *testing.T) {
