@@ -55,10 +55,10 @@ func failing() resources {
 }
 
 // newApp is a desk with the provider on it.
-func newApp(t *testing.T) *desk {
+func newApp(t *testing.T, o options) *desk {
 	t.Helper()
 	t.Parallel()
-	return startApp(t, options{})
+	return startApp(t, o)
 }
 
 // startApp is newApp in a test that does not run beside others.
@@ -69,12 +69,16 @@ func startApp(tb testing.TB, o options) *desk {
 	return d
 }
 
-// provide deploys the provider.
-func (d *desk) provide() {
+// provide deploys the provider, with parameters, pairs of name and value.
+func (d *desk) provide(pairs ...string) *cloudformation.Stack {
 	d.Helper()
-	if _, err := d.deployText(providerStack, d.template(), map[string]string{"BucketName": ""}); err != nil {
+	p := parameters(pairs...)
+	p["BucketName"] = ""
+	s, err := d.deployText(providerStack, d.template(), p)
+	if err != nil {
 		d.Fatal(err)
 	}
+	return s
 }
 
 // function returns the provider's function.

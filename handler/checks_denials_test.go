@@ -79,11 +79,7 @@ func newDenied(t *testing.T, tc denied) *desk {
 	t.Parallel()
 	d := startDesk(t, options{timeout: checkTimeout})
 	d.cloud.Edit(tc.deny)
-	p := parameters(tc.provider...)
-	p["BucketName"] = ""
-	if _, err := d.deployText(providerStack, d.template(), p); err != nil {
-		t.Fatal(err)
-	}
+	d.provide(tc.provider...)
 	return d
 }
 

@@ -78,7 +78,7 @@ func (d *desk) takesNothingOnTrust(p properties, op string, status int, code str
 		d.Errorf("%s answered %s %d times, and the create came to %v", op, code, struck.Load(), err)
 	}
 	if err != nil {
-		if reason := d.created().Reason; !strings.Contains(reason, "not verified: ") {
+		if reason := d.verdictOf(d.latest("Create")).Reason; !strings.Contains(reason, "not verified: ") {
 			d.Errorf("%s answered %s: the reason is %s", op, code, reason)
 		}
 	}

@@ -86,7 +86,7 @@ func TestCureOutlivesTheStack(t *testing.T) {
 			if _, err := d.deploy(); err == nil {
 				t.Fatal("the stack was created")
 			}
-			reason := d.created().Reason
+			reason := d.verdictOf(d.latest("Create")).Reason
 			d.delete(stackName)
 			d.mend(reason, tc.at)
 			d.mustDeploy()

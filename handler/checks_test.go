@@ -28,11 +28,7 @@ func newChecked(t *testing.T, o options, pairs ...string) *desk {
 		o.timeout = checkTimeout
 	}
 	d := newDesk(t, o)
-	p := parameters(pairs...)
-	p["BucketName"] = ""
-	if _, err := d.deployText(providerStack, d.template(), p); err != nil {
-		t.Fatal(err)
-	}
+	d.provide(pairs...)
 	return d
 }
 
@@ -85,24 +81,10 @@ func (d *desk) mustFail(p properties) string {
 	if _, err := d.check(p); err == nil {
 		d.Fatalf("the stack was created: %v", d.last().Data)
 	}
-	if roles := d.exportRoles(); len(roles) > 0 {
-		d.Errorf("the failed create left %+v", roles)
-	}
-	reason := d.created().Reason
+	d.wantNoRoles()
+	reason := d.verdictOf(d.latest("Create")).Reason
 	d.delete(appStack)
 	return reason
-}
-
-// created returns the verdict of the last Create.
-func (d *desk) created() verdict {
-	d.Helper()
-	for _, r := range slices.Backward(d.engine.Requests()) {
-		if r.RequestType == "Create" {
-			return d.verdictOf(r)
-		}
-	}
-	d.Fatal("there was no Create")
-	return verdict{}
 }
 
 func (d *desk) verdictOf(r *cloudformation.Request) verdict {

@@ -59,14 +59,15 @@ func (p *pool) lend(t *testing.T, o options) *desk {
 	kind := fmt.Sprint(o.timeout, o.retryDelays)
 	d := p.take(kind)
 	if d == nil {
-		d = openDesk(t, o)
-		p.t.Cleanup(d.close)
+		d = openDesk(t, options{timeout: o.timeout, retryDelays: o.retryDelays})
+		p.t.Cleanup(func() {
+			d.TB = p.t
+			d.checkPromises()
+			d.close()
+		})
 		d.provide()
 	}
 	d.TB = t
-	if o.onEvent != nil {
-		d.onEvent.Store(&o.onEvent)
-	}
 	printed := len(d.engine.Logs())
 	d.addBystanders()
 	t.Cleanup(func() {
@@ -97,14 +98,4 @@ func (p *pool) put(kind string, d *desk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle[kind] = append(p.idle[kind], d)
-}
-
-// close ends the pool, and sees that its desks keep their promises.
-func (p *pool) close() {
-	for _, desks := range p.idle {
-		for _, d := range desks {
-			d.TB = p.t
-			d.checkPromises()
-		}
-	}
 }

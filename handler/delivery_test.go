@@ -24,22 +24,20 @@ func (d *desk) latestOf(resource, kind string) *cloudformation.Request {
 	return nil
 }
 
-// latestVerdict returns the latest request of a type for the resource of the stack
-// app, with its verdict.
-func (d *desk) latestVerdict(kind string) (*cloudformation.Request, verdict) {
+// latest is latestOf the resource of the stack app.
+func (d *desk) latest(kind string) *cloudformation.Request {
 	d.Helper()
-	r := d.latestOf(logicalID, kind)
-	return r, d.verdictOf(r)
+	return d.latestOf(logicalID, kind)
 }
 
 // send delivers an event to the function, and waits until Lambda is done with it.
-func (d *desk) send(event cfn.Event) []lambda.Attempt {
+func (d *desk) send(event cfn.Event) {
 	d.Helper()
 	payload, err := json.Marshal(event)
 	if err != nil {
 		d.Fatal(err)
 	}
-	return d.engine.Function(event.ResourceProperties["ServiceToken"].(string)).Invoke(payload).Wait()
+	d.function().Invoke(payload).Wait()
 }
 
 // deliver sends an event whose answer nobody waits for, and returns it.

@@ -89,7 +89,7 @@ type desk struct {
 	leaves map[string]bool
 	// stacks are the names of those that were deployed, in order.
 	stacks []string
-	// onEvent is called for every event, if it is set.
+	// onEvent is called for every event, if it is set by listen.
 	onEvent atomic.Pointer[func(cloudformation.Event)]
 }
 
@@ -102,7 +102,6 @@ type options struct {
 	env map[string]string
 	// retryDelays are the pauses before Lambda's retries; by default there is none.
 	retryDelays []time.Duration
-	onEvent     func(cloudformation.Event)
 }
 
 func newDesk(t *testing.T, o options) *desk {
@@ -138,14 +137,14 @@ func openDesk(tb testing.TB, o options) *desk {
 			}
 		},
 	})
-	if o.onEvent != nil {
-		d.onEvent.Store(&o.onEvent)
-	}
 	cloud.Edit(func(s *aws.State) {
 		s.Buckets[bucketName] = &aws.Bucket{Name: bucketName, Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
 	})
 	return d
 }
+
+// listen has f called for every event, in place of what was called before.
+func (d *desk) listen(f func(cloudformation.Event)) { d.onEvent.Store(&f) }
 
 func (d *desk) close() {
 	d.engine.Close()

@@ -21,7 +21,6 @@ import (
 // left of it but what was there before.
 func TestFaults(t *testing.T) {
 	crowd, desks := newCrowd(t), poolFor(t)
-	defer desks.close()
 	defer crowd.wait()
 	var table strings.Builder
 	table.WriteString("| request | calls | cases |\n|---|---|---|\n")
@@ -59,7 +58,6 @@ var base = properties{"BucketName": bucketName, "RoleName": "exports", "External
 
 func flows() []flow {
 	other := properties{"ObjectPrefix": "exports/", "ExternalId": "external-id-2", "Tags": tags("team", "data")}
-	replacing := properties{"RoleName": "exports-2"}
 	return []flow{
 		{name: "create", after: base},
 		{name: "update in place", before: base, after: base.with(other)},
@@ -168,7 +166,8 @@ func (f flow) run(d *desk) (*cloudformation.Stack, error) {
 func (f flow) record(t *testing.T) []callID {
 	t.Helper()
 	s := f.stretch()
-	d := startApp(t, options{onEvent: s.onEvent})
+	d := startApp(t, options{})
+	d.listen(s.onEvent)
 	d.addBystanders()
 	from := 0
 	var calls []callID
@@ -255,11 +254,10 @@ func (d *desk) kill() {
 func (f flow) strike(t *testing.T, desks *pool, c callID, ft fault) {
 	t.Helper()
 	s := f.stretch()
-	d := desks.lend(t, options{timeout: ft.timeout, onEvent: s.onEvent})
+	d := desks.lend(t, options{timeout: ft.timeout})
+	d.listen(s.onEvent)
 	s.begin = func() {
-		for _, r := range d.engine.Requests() {
-			r.Invocation.Wait() // so that nothing else is struck
-		}
+		d.waitForAll() // so that nothing else is struck
 		strike := ft.make(d)
 		strike.Op, strike.Skip = c.op, c.n
 		strike.Match = func(call aws.Call) bool { return !s.over.Load() && c.match(call) }
@@ -286,9 +284,7 @@ func (f flow) check(d *desk, s *cloudformation.Stack, err error, clean, stuck bo
 	case "UPDATE_ROLLBACK_COMPLETE":
 		d.wantRole(s, f.before)
 	case "ROLLBACK_COMPLETE", "DELETE_COMPLETE":
-		if roles := d.exportRoles(); len(roles) > 0 {
-			d.Errorf("roles are left: %+v", roles)
-		}
+		d.wantNoRoles()
 	case "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED":
 		if !stuck {
 			d.Errorf("the stack is stuck: %v", err)

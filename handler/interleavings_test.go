@@ -18,7 +18,6 @@ import (
 // the second come at every call of the first.
 func TestInterleavings(t *testing.T) {
 	crowd, desks := newCrowd(t), poolFor(t)
-	defer desks.close()
 	defer crowd.wait()
 	var table strings.Builder
 	table.WriteString("| the second request | comes while this is at work | calls | cases |\n|---|---|---|---|\n")
@@ -132,15 +131,13 @@ func meet(t *testing.T, desks *pool, f flow, c callID, how string, o options) *m
 	t.Helper()
 	m := &meeting{flow: f, reached: newMoment(), begun: newMoment(), done: newMoment()}
 	s := f.stretch()
-	o.onEvent = func(e cloudformation.Event) {
+	m.desk = desks.lend(t, o)
+	m.listen(func(e cloudformation.Event) {
 		s.onEvent(e)
 		m.onEvent(e)
-	}
-	m.desk = desks.lend(t, o)
+	})
 	s.begin = func() {
-		for _, r := range m.engine.Requests() {
-			r.Invocation.Wait()
-		}
+		m.waitForAll()
 		m.from = len(m.cloud.Calls())
 		m.cloud.Inject(m.fault(c, how))
 	}
@@ -225,10 +222,7 @@ func (m *meeting) waitUntilAsked() {
 // finish waits for every request, so that nothing goes on, and returns the stack.
 func (m *meeting) finish(id string) *cloudformation.Stack {
 	m.Helper()
-	for _, r := range m.engine.Requests() {
-		r.Invocation.Wait()
-	}
-	m.wantInTime()
+	m.waitForAll()
 	return m.stack(id)
 }
 

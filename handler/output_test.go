@@ -47,12 +47,12 @@ func newBureau(t *testing.T, o options) *bureau {
 	t.Helper()
 	b := &bureau{api: startAPI(t)}
 	o.env = map[string]string{"BITMOVIN_API_URL": b.api.URL()}
-	o.onEvent = func(e cloudformation.Event) {
+	b.desk = startDesk(t, o)
+	b.listen(func(e cloudformation.Event) {
 		if b.heals.Load() && strings.Contains(e.Status, "ROLLBACK_IN_PROGRESS") {
 			b.api.Heal()
 		}
-	}
-	b.desk = startDesk(t, o)
+	})
 	b.addSecrets()
 	b.cloud.Edit(func(s *aws.State) {
 		s.Buckets[otherBucket] = &aws.Bucket{Name: otherBucket, Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
@@ -134,11 +134,6 @@ func (b *bureau) count(op string) (n int) {
 	return n
 }
 
-// kill kills the function where it is.
-func (b *bureau) kill() {
-	b.engine.Function(b.engine.Requests()[0].ResourceProperties["ServiceToken"].(string)).Kill()
-}
-
 // again delivers the latest request of a type a further time, and waits until
 // that is answered.
 func (b *bureau) again(kind string) { b.send(b.latest(kind).Event) }
@@ -157,10 +152,7 @@ func (b *bureau) latest(kind string) *cloudformation.Request {
 // provide deploys the template as a provider that may read both secrets' keys.
 func (b *bureau) provide() {
 	b.Helper()
-	s, err := b.deployText("provider", b.template(), map[string]string{"BucketName": "", "BitmovinApiKeySecretArn": secretARN})
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := b.desk.provide("BitmovinApiKeySecretArn", secretARN)
 	b.cloud.Edit(func(state *aws.State) {
 		role := state.Roles[aws.RoleKey(account, s.Resources["ProviderRole"].PhysicalID)]
 		role.Inline["OldKey"] = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"` + oldSecretARN + `"}]}`

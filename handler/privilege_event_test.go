@@ -38,8 +38,8 @@ func (g *guest) forge(fields map[string]any) forged {
 	return forged{g.engine.Function(g.stack(providerStack).Outputs["ServiceToken"]).Invoke(payload), id, fields}
 }
 
-// wantStatus waits for the one answer to a forged event.
-func (g *guest) wantStatus(f forged, want string) {
+// wantAnswer waits for the one answer to a forged event.
+func (g *guest) wantAnswer(f forged, want string) {
 	g.Helper()
 	f.Wait()
 	puts := g.engine.Inbox().Puts(f.id)
@@ -80,7 +80,7 @@ func TestForgedEvent(t *testing.T) {
 		"another account's, to restore": {"RequestType": "Update", "PhysicalResourceId": nameIn(ownRole), "StackId": "arn:aws:cloudformation:" + region + ":999999999999:stack/app/1"},
 	} {
 		before := len(g.cloud.Calls())
-		g.wantStatus(g.forge(fields), "FAILED")
+		g.wantAnswer(g.forge(fields), "FAILED")
 		for _, call := range g.cloud.Calls()[before:] {
 			t.Errorf("%s: the function called %s", name, call.Op)
 		}
@@ -105,8 +105,8 @@ func TestForgedPhysicalID(t *testing.T) {
 		deletes = append(deletes, g.forge(event))
 	}
 	for i := range updates {
-		g.wantStatus(updates[i], "FAILED")
-		g.wantStatus(deletes[i], "SUCCESS")
+		g.wantAnswer(updates[i], "FAILED")
+		g.wantAnswer(deletes[i], "SUCCESS")
 	}
 	g.wantHarmless()
 }

@@ -80,7 +80,7 @@ func forBucket(d *desk) {
 // with "my-", and the stack of a team.
 func forTeams(pairs ...string) func(*desk) {
 	return func(d *desk) {
-		d.mustDeployProvider("my-", pairs...)
+		d.provide(append(pairs, "AllowedBucketPrefix", "my-")...)
 		d.mustApp(properties{"BucketName": bucketName, "RoleName": nameIn(ownRole), "ExternalId": "external-id"})
 	}
 }

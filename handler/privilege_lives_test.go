@@ -134,22 +134,11 @@ func (d *desk) addKey() {
 
 // providerLife serves another stack, with each way of checking and removing.
 func providerLife(d *desk) {
-	d.mustDeployProvider("my-")
+	d.provide("AllowedBucketPrefix", "my-")
 	p := properties{"BucketName": bucketName}
 	d.mustApp(p.with(properties{"Tags": tags("team", "analytics")}))
 	d.mustApp(p)
 	d.mustApp(p.with(properties{"ProbeWrites": "false"}))
 	d.leave("", d.exportRole().Name)
 	d.delete(appStack)
-}
-
-// mustDeployProvider deploys the template as the provider of the buckets that
-// begin with the prefix.
-func (d *desk) mustDeployProvider(prefix string, pairs ...string) {
-	d.Helper()
-	p := parameters(pairs...)
-	p["BucketName"], p["AllowedBucketPrefix"] = "", prefix
-	if _, err := d.deployText(providerStack, d.template(), p); err != nil {
-		d.Fatal(err)
-	}
 }

@@ -69,11 +69,12 @@ func (l *ledger) record(t *testing.T, life func(*desk)) {
 		}
 	})
 	api := startAPI(t)
-	d = newDesk(t, options{env: map[string]string{"BITMOVIN_API_URL": api.URL()}, onEvent: func(e cloudformation.Event) {
+	d = newDesk(t, options{env: map[string]string{"BITMOVIN_API_URL": api.URL()}})
+	d.listen(func(e cloudformation.Event) {
 		if strings.HasSuffix(e.Status, "_COMPLETE") {
 			d.cloud.View(l.read)
 		}
-	}})
+	})
 	life(d)
 }
 
