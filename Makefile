@@ -33,9 +33,10 @@ test: ## Run the tests
 	$(GO_TEST) -parallel 16 -timeout 40m ./...
 
 .PHONY: test-race
-# The function itself is tested as it is built, in ./handler, and its packages here.
-test-race: ## Run the packages' own tests with the race detector (needs a C compiler)
+# The function itself is tested as it is built, in ./handler; its packages and the desk's are here.
+test-race: ## Run tests of what runs in one process with the race detector (needs a C compiler)
 	go test -race ./handler/internal/... ./local/...
+	go test -race -run '^(TestRetryer|TestScenarios)$$|^TestInterleavings$$/the_same_request_twice/create' ./handler
 
 .PHONY: test-moto
 test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewhere (needs moto)

@@ -16,7 +16,7 @@ type crowd struct {
 
 // places are those of all crowds together: beyond so many, cases whose function
 // has little time would wait for a core instead of for what they are about.
-var places = make(chan struct{}, 16*runtime.GOMAXPROCS(0))
+var places = make(chan struct{}, 20*runtime.GOMAXPROCS(0))
 
 // newCrowd is a crowd of cases of the test, which runs beside other tests.
 func newCrowd(t *testing.T) *crowd {
@@ -68,13 +68,17 @@ func (p *pool) lend(t *testing.T, o options) *desk {
 		d.provide()
 	}
 	d.TB = t
+	d.onEvent.Store(nil)
 	printed := len(d.engine.Logs())
 	d.addBystanders()
 	t.Cleanup(func() {
 		d.end()
+		d.wantNoRoles()
 		d.checkAnswers()
+		logs := d.engine.Logs()[printed:]
+		wantNoSecret(t, logs)
 		if t.Failed() {
-			t.Logf("what the function printed:\n%s", d.engine.Logs()[printed:])
+			t.Logf("what the function printed:\n%s", logs)
 			return
 		}
 		p.put(kind, d)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -87,6 +86,8 @@ type desk struct {
 	// leaves are the roles that may be left, by [aws.RoleKey]: those which the
 	// test made itself.
 	leaves map[string]bool
+	// before is the bystander as it was before, where there is one.
+	before aws.Role
 	// stacks are the names of those that were deployed, in order.
 	stacks []string
 	// onEvent is called for every event, if it is set by listen.
@@ -254,8 +255,14 @@ func (d *desk) verdicts() []verdict {
 	return list
 }
 
+// decodeVerdict decodes a response, which is to be neither too long nor to have a
+// secret in it.
 func decodeVerdict(tb testing.TB, body []byte) verdict {
 	tb.Helper()
+	if len(body) > 4096 {
+		tb.Errorf("the response has %d bytes: %s", len(body), body)
+	}
+	wantNoSecret(tb, string(body))
 	var v verdict
 	if err := json.Unmarshal(body, &v); err != nil {
 		tb.Fatalf("response %s: %v", body, err)
@@ -316,7 +323,7 @@ func (d *desk) checkPromises() {
 		}
 	}
 	d.checkAnswers()
-	d.checkSecrets()
+	wantNoSecret(d.TB, d.engine.Logs())
 	d.cloud.View(func(s *aws.State) {
 		for key, r := range s.Roles {
 			if !d.leaves[key] {
@@ -349,9 +356,6 @@ func (d *desk) checkAnswers() {
 			if put.Stored {
 				stored++
 			}
-			if len(put.Body) > 4096 {
-				d.Errorf("%s: the response has %d bytes", r.RequestID, len(put.Body))
-			}
 			if got, want := decodeVerdict(d.TB, put.Body), decodeVerdict(d.TB, puts[0].Body); got.Status != want.Status {
 				d.Errorf("%s: two verdicts: %s and %s", r.RequestID, want.Status, got.Status)
 			}
@@ -366,17 +370,10 @@ func (d *desk) checkAnswers() {
 // tokens that local/aws and the inbox hand out.
 var secret = regexp.MustCompile(`X-Amz-Signature|X-Amz-Security-Token|response-token-|secret-of-|token-of-`)
 
-func (d *desk) checkSecrets() {
-	d.Helper()
-	texts := [][]byte{[]byte(d.engine.Logs())}
-	for _, r := range d.engine.Requests() {
-		for _, put := range d.engine.Inbox().Puts(r.RequestID) {
-			texts = append(texts, put.Body)
-		}
-	}
-	for _, text := range texts {
-		if at := secret.FindIndex(text); at != nil {
-			d.Errorf("a secret got out: …%s…", bytes.TrimSpace(text[max(0, at[0]-100):min(len(text), at[1]+50)]))
-		}
+// wantNoSecret sees that there is none in a text.
+func wantNoSecret(tb testing.TB, text string) {
+	tb.Helper()
+	if at := secret.FindStringIndex(text); at != nil {
+		tb.Errorf("a secret got out: …%s…", strings.TrimSpace(text[max(0, at[0]-100):min(len(text), at[1]+50)]))
 	}
 }

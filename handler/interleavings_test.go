@@ -111,11 +111,13 @@ func (m *moment) hasCome() bool {
 	}
 }
 
-// await waits for it, but not for long.
-func (m *moment) await() {
+// await waits for it, and reports whether it has come.
+func (m *moment) await() bool {
 	select {
 	case <-m.c:
+		return true
 	case <-time.After(patient):
+		return false
 	}
 }
 
@@ -123,8 +125,9 @@ func (m *moment) await() {
 // attempts, and does not make one wait long whose role vanished.
 const medium = 24 * time.Second
 
-// patient is less than the function waits for the answer to one call.
-const patient = 4 * time.Second
+// patient is more than the second request takes: a Delete that finds no role looks
+// again for 5 s.
+const patient = 14 * time.Second
 
 // meet returns a desk on which the flow's request will be held up.
 func meet(t *testing.T, desks *pool, f flow, c callID, how string, o options) *meeting {
@@ -146,21 +149,24 @@ func meet(t *testing.T, desks *pool, f flow, c callID, how string, o options) *m
 
 // fault holds up the call.
 func (m *meeting) fault(c callID, how string) *aws.Fault {
-	f := &aws.Fault{Op: c.op, Match: c.match, Skip: c.n, Times: 1, After: how == answerHeld}
-	f.Do = func() {
+	// The function does not wait for one answer as long as the call is held up, and
+	// so each attempt of the call is.
+	f := &aws.Fault{Op: c.op, Match: m.attempts(c), After: how == answerHeld}
+	hold := func(until *moment) {
 		m.reached.come()
-		if how == untilBegun {
-			m.begun.await()
-		}
-		if how == untilDone || how == answerHeld {
-			m.done.await()
+		if !until.await() {
+			m.Errorf("%s was held up, and the other request did not come to where it should", c)
 		}
 	}
 	switch how {
+	case untilBegun:
+		f.Do = func() { hold(m.begun) }
+	case untilDone, answerHeld:
+		f.Do = func() { hold(m.done) }
 	case throttledTill:
-		f.Skip, f.Times, f.Code, f.Message = 0, 0, "Throttling", "Rate exceeded"
-		f.Match = m.attempts(c)
+		f.Do, f.Code, f.Message = m.reached.come, "Throttling", "Rate exceeded"
 	case killed:
+		f.Match, f.Skip, f.Times = c.match, c.n, 1
 		f.Do = func() { m.kill(); m.reached.come() }
 		f.Reset = true
 	}

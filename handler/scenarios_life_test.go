@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,9 +72,16 @@ func (d *desk) editRoles(edit func(*aws.Role)) {
 // onNth calls f when the resource of the stack app reaches a status for the nth
 // time, before anything else happens to the stack.
 func (d *desk) onNth(n int, status string, f func()) {
+	var called atomic.Bool
+	d.Cleanup(func() {
+		if !called.Load() {
+			d.Errorf("the resource did not become %s as often as it was to", status)
+		}
+	})
 	d.listen(func(e cloudformation.Event) {
 		if e.StackName == appStack && e.LogicalID == logicalID && e.Status == status {
 			if n--; n == 0 {
+				called.Store(true)
 				f()
 			}
 		}
@@ -268,18 +276,22 @@ func rollbackReports(t *testing.T) {
 func rollbackToUnknown(t *testing.T) {
 	d := newApp(t, options{})
 	var v verdict
+	var restored aws.Role
 	// A second rollback's Update comes before the first, with what no version knows.
 	d.onNth(2, "UPDATE_IN_PROGRESS", func() {
 		event := d.latest("Update").Event
 		event.OldResourceProperties, event.ResourceProperties = event.ResourceProperties, maps.Clone(event.OldResourceProperties)
 		event.ResourceProperties["Expiry"] = "never"
-		v = d.deliver(event)
+		v, restored = d.deliver(event), d.exportRole()
 	})
 	d.mustApp(base)
 	s, _ := d.app(base.with(properties{"ObjectPrefix": "exports/"}), failing())
 	d.wantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
 	if v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
 		t.Errorf("the rollback is %+v, want SUCCESS for exports", v)
+	}
+	if diff := cmp.Diff(d.desired(s, base), d.actual(restored)); diff != "" {
+		t.Errorf("the role after it (-want +got):\n%s", diff)
 	}
 	d.wantRole(s, base)
 	event := d.latest("Update").Event
@@ -526,18 +538,29 @@ func renamedResource(t *testing.T) {
 func killedBetweenTrustEdits(t *testing.T) {
 	t.Parallel()
 	// The trust policy is opened by the first write of an Update, and closed by the second.
-	kill := func(d *desk) {
-		d.cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 1, Do: d.kill, Reset: true})
-	}
-	again := base.with(properties{"VerificationTrigger": "again", "ServiceTimeout": "12"})
+	again := base.with(properties{"VerificationTrigger": "again", "ServiceTimeout": "15"})
 	t.Run("retry", func(t *testing.T) {
 		d := newApp(t, options{})
 		d.mustApp(base)
-		kill(d)
+		d.cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 1, Do: d.kill, Reset: true})
 		s := d.mustApp(again)
 		if attempts := d.latest("Update").Invocation.Wait(); !attempts[0].Killed {
 			t.Errorf("the attempts are %+v, want the first one killed", attempts)
 		}
+		d.wantRole(s, base)
+	})
+	t.Run("out of time", func(t *testing.T) {
+		d := newApp(t, options{timeout: brief})
+		d.mustApp(base)
+		d.cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 1, Status: 404, Code: "NoSuchEntity"})
+		d.cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 2, Hang: true})
+		d.onNth(1, "UPDATE_FAILED", func() {
+			if trust := d.exportRole().Trust; strings.Contains(trust, "DateLessThan") {
+				t.Errorf("the verifier statement is in the trust policy after the verdict: %s", trust)
+			}
+		})
+		s, _ := d.app(again, nil)
+		d.wantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
 		d.wantRole(s, base)
 	})
 	t.Run("no retry", func(t *testing.T) {
@@ -555,8 +578,15 @@ func killedBetweenTrustEdits(t *testing.T) {
 			}
 		})
 		d.mustApp(base)
-		kill(d)
+		opened := make(chan error, 1)
+		d.cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 1, Reset: true, Do: func() {
+			opened <- assume()
+			d.kill()
+		}})
 		s, err := d.app(again, nil)
+		if err := <-opened; err != nil {
+			t.Errorf("the function may not assume the role when its time is not over: %v", err)
+		}
 		if err == nil || !strings.Contains(err.Error(), "did not receive a response") {
 			t.Errorf("the update came to %v", err)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/mutated"
+	"github.com/bitmovin/bitmovin-export-access/local/mutated"
 )
 
 // defaults are the properties of a resource that gives a bucket alone.

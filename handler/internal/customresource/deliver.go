@@ -20,8 +20,9 @@ const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 5 * time.Second
 
-	// lastWords is what the function needs to tell Lambda that it failed.
-	lastWords = 200 * time.Millisecond
+	// lastWords is what the function needs to tell Lambda that it failed; a fifth
+	// of what is left when that is less.
+	lastWords = time.Second
 )
 
 // newClient returns the client that delivers verdicts. A redirect is not
@@ -39,7 +40,7 @@ func newClient() *http.Client {
 // deliver puts the body to the URL until it has arrived, it is refused for
 // good, or the function's time is over.
 func (f *Function) deliver(ctx context.Context, r *Request, to *url.URL, body []byte) error {
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.Deadline.Add(-lastWords))
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.Deadline.Add(-min(lastWords, time.Until(r.Deadline)/5)))
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		again, err := f.try(ctx, to, body)

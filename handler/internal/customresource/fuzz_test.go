@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"pgregory.net/rapid"
 
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/mutated"
+	"github.com/bitmovin/bitmovin-export-access/local/mutated"
 )
 
 // roundTrip stands for the network, and for a bucket that takes everything.

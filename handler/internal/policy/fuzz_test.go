@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/mutated"
+	"github.com/bitmovin/bitmovin-export-access/local/mutated"
 )
 
 func FuzzPolicy(f *testing.F) {

@@ -24,7 +24,7 @@ func While(ctx context.Context, end time.Time, call func(context.Context) (again
 	var before error
 	for pause := first; ; pause = min(pause*3/2, longest) {
 		again, err := call(ctx)
-		if before != nil && errors.Is(err, context.DeadlineExceeded) {
+		if before != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return before
 		}
 		if !again || !time.Now().Add(pause).Before(end) {

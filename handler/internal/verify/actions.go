@@ -156,11 +156,19 @@ func (p *Probe) repeat(ctx context.Context, call func(context.Context) error) er
 	ctx, cancel := poll.Quarters(ctx, 3)
 	defer cancel()
 	began := time.Now()
-	return poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
+	var denial error
+	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
 		d, denied := asDenial(err)
+		if denied {
+			denial = err
+		}
 		return denied && (!d.explicit || time.Since(began) < Settling), err
 	})
+	if denial != nil && err != nil && !answered(err) {
+		return denial // no answer unsays nothing
+	}
+	return err
 }
 
 // try makes a call that must be allowed.
@@ -205,12 +213,14 @@ func (p *Probe) tryNot(ctx context.Context, check, action string, call func(cont
 	if p.until.Before(end) {
 		end = p.until
 	}
+	allowed := false
 	err := poll.While(ctx, end, func(ctx context.Context) (bool, error) {
 		err := call(ctx)
+		allowed = allowed || err == nil
 		return err == nil, err
 	})
 	switch {
-	case err == nil:
+	case allowed && (err == nil || !answered(err)): // no answer unsays nothing
 		p.Report.Set(check, Warn, fmt.Sprintf("%s is allowed, which exports do not need: another policy grants it", action),
 			"look in the bucket policy for a statement that grants "+action+" to this role or to everyone")
 	case Denied(err):
