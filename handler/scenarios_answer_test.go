@@ -19,18 +19,18 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 )
 
-// puts returns the tries to put the answer to the latest request of a type.
-func (d *desk) puts(kind string) []cloudformation.Put {
+// puts returns the tries to put the answer to the Create.
+func (d *desk) puts() []cloudformation.Put {
 	d.Helper()
-	return d.engine.Inbox().Puts(d.latest(kind).RequestID)
+	return d.engine.Inbox().Puts(d.latest("Create").RequestID)
 }
 
 // wantPuts sees with what statuses the tries were answered (0: not at all), and
 // that each had the same body.
-func (d *desk) wantPuts(kind string, want ...int) {
+func (d *desk) wantPuts(want ...int) {
 	d.Helper()
 	var got []int
-	puts := d.puts(kind)
+	puts := d.puts()
 	for _, p := range puts {
 		got = append(got, p.Status)
 		if !bytes.Equal(p.Body, puts[0].Body) {
@@ -52,7 +52,7 @@ func answerRetried(t *testing.T) {
 	}
 	d.wantRole(d.mustApp(base), base)
 	d.wantVerdict("Create", "SUCCESS", "exports")
-	d.wantPuts("Create", 500, 503, 429, 200)
+	d.wantPuts(500, 503, 429, 200)
 }
 
 func answerCutOff(t *testing.T) {
@@ -63,7 +63,7 @@ func answerCutOff(t *testing.T) {
 	}
 	d.wantRole(d.mustApp(base), base)
 	d.wantVerdict("Create", "SUCCESS", "exports")
-	d.wantPuts("Create", 0, 0, 0, 200)
+	d.wantPuts(0, 0, 0, 200)
 	if attempts := d.latest("Create").Invocation.Wait(); len(attempts) != 1 {
 		t.Errorf("the attempts are %+v, want one", attempts)
 	}
@@ -74,7 +74,7 @@ func answerRefused(t *testing.T) {
 	d.engine.Inbox().Fail(cloudformation.InboxFault{Times: 1, Status: 403, Stored: true})
 	d.wantRole(d.mustApp(base), base)
 	attempts := d.latest("Create").Invocation.Wait()
-	d.wantPuts("Create", 403, 200)
+	d.wantPuts(403, 200)
 	if len(attempts) != 2 || !strings.Contains(attempts[0].Err, "the answer is 403 Forbidden") || attempts[1].Err != "" {
 		t.Errorf("the attempts are %+v, want one that fails with the status, and one that does not", attempts)
 	}
@@ -98,12 +98,12 @@ func answerNotTaken(t *testing.T) {
 	if len(attempts) != 2 || !strings.Contains(attempts[0].Err, "put the verdict to") || attempts[1].Err != "" {
 		t.Errorf("the attempts are %+v, want one that fails to deliver, and one that does not", attempts)
 	}
-	statuses := make([]int, len(d.puts("Create")))
+	statuses := make([]int, len(d.puts()))
 	for i := range statuses {
 		statuses[i] = 503
 	}
 	statuses[len(statuses)-1] = 200
-	d.wantPuts("Create", statuses...)
+	d.wantPuts(statuses...)
 }
 
 func busy(t *testing.T) {
@@ -199,7 +199,7 @@ func longReason(t *testing.T) {
 			s, _ := d.app(base.with(properties{"AccessMode": strings.Repeat(text, 10_000/len(text))}), nil)
 			d.wantStatus(s, "ROLLBACK_COMPLETE")
 			v := d.wantVerdict("Create", "FAILED", logicalID+"-not-created", "… (more in log group ")
-			body := d.puts("Create")[0].Body
+			body := d.puts()[0].Body
 			if len(body) < 3500 || !strings.HasPrefix(v.Reason, "property AccessMode must be Restricted or Full") || !utf8.Valid(body) {
 				t.Errorf("the response has %d bytes: %s", len(body), body)
 			}
@@ -256,7 +256,7 @@ func panicked(t *testing.T) {
 	s, _ := d.app(base, nil)
 	d.wantStatus(s, "ROLLBACK_COMPLETE")
 	d.wantVerdict("Create", "FAILED", logicalID+"-not-created", "internal error: panic: ")
-	d.wantPuts("Create", 200)
+	d.wantPuts(200)
 	if attempts := d.latest("Create").Invocation.Wait(); len(attempts) != 1 || attempts[0].Err != "" {
 		t.Errorf("the attempts are %+v, want one that succeeded", attempts)
 	}
