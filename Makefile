@@ -76,7 +76,7 @@ invoke: ## Send EVENT (default events/create.json) to the function on an AWS on 
 	@$(GO_DESK) invoke $(EVENT)
 
 .PHONY: bench
-bench: ## Measure the function against its budgets (six minutes; build/bench.txt is for benchstat)
+bench: ## Measure the function against its budgets (seven minutes; build/bench.txt is for benchstat)
 	@mkdir -p build
 	@$(GO_TEST) ./handler -run '^$$' -bench . -benchtime 1x -timeout 20m -waterfall ../build/waterfall.svg > build/bench.txt || \
 		{ cat build/bench.txt; exit 1; }
