@@ -36,7 +36,7 @@ test: ## Run the tests
 # The function itself is tested as it is built, in ./handler; its packages and the desk's are here.
 test-race: ## Run tests of what runs in one process with the race detector (needs a C compiler)
 	go test -race ./handler/internal/... ./local/...
-	go test -race -run '^(TestRetryer|TestScenarios)$$|^TestInterleavings$$/the_same_request_twice/create' ./handler
+	go test -race -parallel 16 -run '^(TestRetryer|TestScenarios)$$|^TestInterleavings$$/the_same_request_twice/create' ./handler
 
 .PHONY: test-moto
 test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewhere (needs moto)

@@ -118,6 +118,8 @@ func TestTryNot(t *testing.T) {
 			min: 2 * time.Second, max: 4 * time.Second},
 		{name: "allowed", wait: Propagation, delay: ever, verdict: Warn, detail: "s3:GetObject is allowed", calls: 5,
 			min: Settling - 2*time.Second, max: Settling},
+		{name: "allowed until no time is left", wait: Propagation, delay: 2 * time.Second, after: context.DeadlineExceeded,
+			verdict: Warn, detail: "s3:GetObject is allowed", calls: 4, min: 2 * time.Second, max: 4 * time.Second},
 		{name: "allowed in a rollback", delay: ever, verdict: Warn, detail: "s3:GetObject is allowed", calls: 1},
 		{name: "refused", wait: Propagation, after: refused, verdict: NotTested, detail: "no clear answer: InvalidRequest", calls: 1},
 		{name: "not answered", wait: Propagation, after: broken, verdict: NotTested, detail: "no clear answer: SlowDown", calls: 1},
