@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -85,13 +86,18 @@ func (f *Function) Configure(c Config) {
 	}
 }
 
-// Kill kills every sandbox that is serving a request now, as a crash would.
+// Kill kills every sandbox that is serving a request now, as a crash would, and
+// returns when they are gone: none makes another call.
 func (f *Function) Kill() {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	for s := range f.busy {
+	busy := slices.Collect(maps.Keys(f.busy))
+	for _, s := range busy {
 		s.killed = true
 		s.kill()
+	}
+	f.mu.Unlock()
+	for _, s := range busy {
+		<-s.exited
 	}
 }
 
