@@ -271,7 +271,8 @@ func (f flow) strike(t *testing.T, desks *pool, c callID, ft fault) {
 	}
 	if ft.removes && len(d.exportRoles()) == 0 {
 		d.wantInTime()
-		if strings.HasSuffix(stack.Status, "DELETE_FAILED") {
+		// The function makes no role again that vanished under it: a rollback has to be continued.
+		if strings.HasSuffix(stack.Status, "_FAILED") && !f.rollback {
 			t.Errorf("the stack is stuck: %v", err)
 		}
 		return
