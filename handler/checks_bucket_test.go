@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -248,12 +247,8 @@ func TestTooMuch(t *testing.T) {
 					b.Versioning = versioning
 					b.Policy = policyOf(`{"Effect":"Allow","Principal":{"AWS":"` + role + `"},"Action":"` + action + `","Resource":"*"}`)
 				})
-				start := time.Now()
 				if diff := cmp.Diff(cleanBut(check, "WARN"), d.mustCheck(properties{"RoleName": "exports"})); diff != "" {
 					t.Errorf("checks (-want +got):\n%s", diff)
-				}
-				if took := time.Since(start); took > 8*time.Second {
-					t.Errorf("it took %s, want about 5", took)
 				}
 				d.wantNothingWritten(0)
 				if got := d.logged(check); !strings.Contains(got.Detail, action+" is allowed") || !strings.Contains(got.Fix, "bucket policy") {

@@ -1,9 +1,6 @@
 package aws
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 func TestCondition(t *testing.T) {
 	t.Parallel()
@@ -172,17 +169,14 @@ func TestVariablesNeedTheNewVersion(t *testing.T) {
 	}
 }
 
+// An exponential match does not end within the test's time.
 func TestGlobIsNotExponential(t *testing.T) {
 	t.Parallel()
 	text := make([]byte, 4000)
 	for i := range text {
 		text[i] = 'a'
 	}
-	start := time.Now()
 	if symbols("*a*a*a*a*a*a*a*a*a*a*b", true).match(string(text)) {
 		t.Error("matched, want no match")
-	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("took %v", took)
 	}
 }
