@@ -26,11 +26,8 @@ const (
 )
 
 // newClient returns the client that delivers verdicts. A redirect is not
-// followed: the URL is signed for one host. A connection is not kept: there is
-// one PUT a request, and Lambda freezes the function between requests.
-func newClient() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableKeepAlives = true
+// followed: the URL is signed for one host.
+func newClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -65,6 +62,9 @@ func (f *Function) try(ctx context.Context, to *url.URL, body []byte) (again boo
 	if err != nil {
 		return false, withoutURL(err)
 	}
+	// The connection is not kept: there is one PUT a request, and Lambda freezes
+	// the function between requests.
+	req.Close = true
 	resp, err := f.client.Do(req)
 	if err != nil {
 		return true, withoutURL(err)

@@ -239,7 +239,7 @@ func TestDeliveryOverTCP(t *testing.T) {
 	defer server.Close()
 	b := &bench{Function: New(map[string]Handler{
 		testType: func(context.Context, *Request) (map[string]any, error) { return nil, nil },
-	}, slog.New(slog.DiscardHandler))}
+	}, slog.New(slog.DiscardHandler), "", http.DefaultTransport)}
 	event := testEvent("Delete")
 	event.ResponseURL = server.URL + testPath + "?" + testQuery
 	if err := b.invoke(event, time.Minute); err != nil || tries.Load() != 3 {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 // A Function answers CloudFormation's events.
@@ -26,17 +25,15 @@ type Function struct {
 }
 
 // New returns a Function that gives each event to the handler of its
-// ResourceType, such as Custom::BitmovinExportAccess.
-func New(handlers map[string]Handler, log *slog.Logger) *Function {
-	return &Function{
-		handlers: handlers,
-		log:      log,
-		client:   newClient(),
-		logs:     logPointer(lambdacontext.LogGroupName, lambdacontext.LogStreamName),
-	}
+// ResourceType, such as Custom::BitmovinExportAccess, and puts its verdicts
+// through transport. Every Reason ends with logs, a [LogPointer].
+func New(handlers map[string]Handler, log *slog.Logger, logs string, transport http.RoundTripper) *Function {
+	return &Function{handlers: handlers, log: log, client: newClient(transport), logs: logs}
 }
 
-func logPointer(group, stream string) string {
+// LogPointer returns the end of a Reason, which says where the logs are: the log
+// group and the log stream of Lambda's environment. Without a stream it is empty.
+func LogPointer(group, stream string) string {
 	if stream == "" {
 		return ""
 	}

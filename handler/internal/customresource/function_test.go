@@ -72,9 +72,8 @@ type bench struct {
 func newBench(t *testing.T, h Handler) *bench {
 	t.Helper()
 	b := &bench{logged: new(bytes.Buffer)}
-	b.Function = New(map[string]Handler{testType: h}, slog.New(slog.NewJSONHandler(b.logged, nil)))
 	conns := make(pipes)
-	b.client.Transport.(*http.Transport).DialContext = conns.dial
+	b.Function = New(map[string]Handler{testType: h}, slog.New(slog.NewJSONHandler(b.logged, nil)), "", &http.Transport{DialContext: conns.dial})
 	server := &http.Server{Handler: b}
 	go func() { _ = server.Serve(conns) }()
 	t.Cleanup(func() {
@@ -239,7 +238,7 @@ func TestInvoke(t *testing.T) {
 					}
 				}
 				b := newBench(t, test.handler)
-				b.logs = logPointer("group", "stream")
+				b.logs = LogPointer("group", "stream")
 				if err := b.invoke(test.event, time.Minute); err != nil {
 					t.Fatalf("Invoke: %v", err)
 				}

@@ -60,13 +60,13 @@ func eventSeeds(tb testing.TB) []string {
 func checkInvoke(t rapid.TB, raw string) {
 	t.Helper()
 	var bodies [][]byte
-	fn := New(map[string]Handler{testType: func(_ context.Context, r *Request) (map[string]any, error) {
+	handler := func(_ context.Context, r *Request) (map[string]any, error) {
 		if validate(r.Event) != nil || r.checkStack() != nil {
 			t.Errorf("the handler was called with an invalid event: %+v", r.Event)
 		}
 		return nil, errors.New(r.LogicalResourceID)
-	}}, slog.New(slog.DiscardHandler))
-	fn.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+	}
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Scheme != "https" && !loopback(r.URL) {
 			t.Errorf("a verdict was sent to %s", r.URL)
 		}
@@ -74,6 +74,7 @@ func checkInvoke(t rapid.TB, raw string) {
 		bodies = append(bodies, body)
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(new(bytes.Reader))}, err
 	})
+	fn := New(map[string]Handler{testType: handler}, slog.New(slog.DiscardHandler), "", transport)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{InvokedFunctionArn: testFunction})

@@ -29,9 +29,9 @@ type client struct {
 }
 
 // newHTTPClient returns a client that follows no redirect: the key is for one host.
-func newHTTPClient() *http.Client {
+func newHTTPClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
-		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       tryTimeout,
 	}

@@ -22,7 +22,7 @@ func serve(t *testing.T, f func(n int, w http.ResponseWriter, r *http.Request)) 
 		f(int(n.Add(1))-1, w, r)
 	}))
 	t.Cleanup(server.Close)
-	return &client{http: newHTTPClient(), base: server.URL, key: newKey(testKey)}
+	return &client{http: newHTTPClient(http.DefaultTransport), base: server.URL, key: newKey(testKey)}
 }
 
 // brief is a context that ends before a third try.

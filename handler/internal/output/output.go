@@ -31,13 +31,13 @@ type Registry struct {
 	base    string
 }
 
-// New returns a Registry that reads API keys with cfg. The API's address is
-// Bitmovin's own if it is empty.
-func New(cfg aws.Config, apiURL string) *Registry {
+// New returns a Registry that reads API keys with cfg, and calls Bitmovin's API
+// through transport. The API's address is Bitmovin's own if it is empty.
+func New(cfg aws.Config, apiURL string, transport http.RoundTripper) *Registry {
 	return &Registry{
 		secrets: secretsmanager.NewFromConfig(cfg),
 		stacks:  cloudformation.NewFromConfig(cfg),
-		http:    newHTTPClient(),
+		http:    newHTTPClient(transport),
 		base:    strings.TrimSuffix(cmp.Or(apiURL, bitmovin), "/"),
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/aws/smithy-go"
@@ -9,7 +10,7 @@ import (
 
 func TestRetryer(t *testing.T) {
 	t.Parallel()
-	r := newRetryer()
+	r := newRetryer(slog.New(slog.DiscardHandler))
 	if got := r.MaxAttempts(); got != 0 {
 		t.Errorf("%d attempts are the most, want 0, no limit", got)
 	}
