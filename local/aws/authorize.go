@@ -34,7 +34,9 @@ func (c *Cloud) allow(k *call, r request) error {
 func (c *Cloud) allowed(k *call, r request) bool {
 	quiet := *k
 	quiet.Call = &Call{Region: k.Region}
-	return c.allow(&quiet, r) == nil
+	err := c.allow(&quiet, r)
+	c.note(err)
+	return err == nil
 }
 
 // guardrails picks what binds a call: an SCP and an endpoint's policy by the

@@ -2,11 +2,11 @@ package aws
 
 import (
 	"fmt"
-	"net"
-	"net/http"
 	"reflect"
 	"sync"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 // Options says how slow the cloud is. The zero Options are a cloud that is
@@ -18,18 +18,20 @@ type Options struct {
 	Propagation time.Duration
 	// ReadLag is the same for IAM's own reads.
 	ReadLag time.Duration
-	// Latency is the time that every call takes at least.
+	// Latency is the time that every call takes at least, once it has arrived.
 	Latency time.Duration
 	// IAMRate is how many IAM calls are served a second, a second's worth of
 	// them at once; the others are throttled. 0 is no limit.
 	IAMRate float64
+	// Network that the cloud is reached by; sockets if it is nil.
+	Network network.Network
 }
 
 // A Cloud is one running AWS, of all accounts and regions.
 type Cloud struct {
-	options  Options
-	listener net.Listener
-	server   *http.Server
+	options Options
+	url     string
+	stop    func()
 
 	mu       sync.Mutex // guards all below
 	state    *State
@@ -39,36 +41,32 @@ type Cloud struct {
 	// documents are the policies of callers that were parsed, by layer and text.
 	documents map[string]*document
 	calls     []*Call
+	unknown   []string
 	faults    []*Fault
 	serial    int
 	tokens    float64
 	refilled  time.Time
 }
 
-// Start starts a cloud on a free port of the loopback address. It has no
-// account's things in it but the managed policies that AWS and the user that
-// Bitmovin keep. Like httptest, it panics if there is no port to be had.
+// Start starts a cloud. It has no account's things in it but the managed policies
+// that AWS and the user that Bitmovin keep.
 func Start(o Options) *Cloud {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(fmt.Sprintf("listen on loopback: %v", err))
+	if o.Network == nil {
+		o.Network = network.Sockets{}
 	}
 	c := &Cloud{
-		options: o, listener: listener, state: seed(), past: map[string][]pastRole{}, sessions: map[string]*session{},
+		options: o, state: seed(), past: map[string][]pastRole{}, sessions: map[string]*session{},
 		services: map[place]Handler{}, documents: map[string]*document{}, tokens: max(o.IAMRate, 1), refilled: time.Now(),
 	}
-	c.server = &http.Server{Handler: c, ReadHeaderTimeout: time.Minute}
-	go c.server.Serve(listener) //nolint:errcheck // returns ErrServerClosed
+	c.url, c.stop = o.Network.Serve(c)
 	return c
 }
 
 // URL is the endpoint of every service, for AWS_ENDPOINT_URL.
-func (c *Cloud) URL() string { return "http://" + c.listener.Addr().String() }
+func (c *Cloud) URL() string { return c.url }
 
 // Close ends the cloud, and every call that hangs in it.
-func (c *Cloud) Close() {
-	c.server.Close() //nolint:errcheck // the listener's error; there is nothing to be done about it
-}
+func (c *Cloud) Close() { c.stop() }
 
 // View calls f with the state under the cloud's lock. What f keeps of it may
 // change once it has returned.

@@ -52,6 +52,7 @@ func (c *Cloud) Config(principalARN, region string) aws.Config {
 	return aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(c.URL()),
+		HTTPClient:   &http.Client{Transport: c.options.Network},
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{

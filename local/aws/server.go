@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -47,6 +48,23 @@ func (c *Cloud) Calls() []Call {
 	return calls
 }
 
+// Unknown returns what was asked for that the desk does not know: operations,
+// parameters, condition keys and whatever else was answered with [NotImplemented],
+// or decided on with it.
+func (c *Cloud) Unknown() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.unknown)
+}
+
+// note keeps what the desk does not know. The caller holds c.mu.
+func (c *Cloud) note(err error) {
+	var e *Error
+	if errors.As(err, &e) && e.unknown {
+		c.unknown = append(c.unknown, e.Message)
+	}
+}
+
 func (k *Call) copy() Call {
 	call := *k
 	call.Params, call.Actions = maps.Clone(k.Params), slices.Clone(k.Actions)
@@ -60,6 +78,8 @@ type Error struct {
 	header        http.Header
 	// body is answered as it is, in place of code and message.
 	body string
+	// unknown: it tells what the desk does not know.
+	unknown bool
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
@@ -70,7 +90,9 @@ func fail(status int, code, format string, args ...any) *Error {
 
 // NotImplemented is the loud answer to what the desk does not know.
 func NotImplemented(format string, args ...any) *Error {
-	return fail(http.StatusNotImplemented, "NotImplemented", "local/aws does not know "+format, args...)
+	e := fail(http.StatusNotImplemented, "NotImplemented", "local/aws does not know "+format, args...)
+	e.unknown = true
+	return e
 }
 
 // A call is a call under way.
@@ -107,6 +129,9 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		e := asError(err)
 		code, answer = e.Code, e.reply(k)
+		c.mu.Lock()
+		c.note(e)
+		c.mu.Unlock()
 	}
 	maps.Copy(w.Header(), answer.header)
 	w.Header().Set("X-Amz-Request-Id", k.id)

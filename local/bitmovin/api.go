@@ -3,15 +3,16 @@ package bitmovin
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/ids"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 // Options of an [API].
@@ -19,20 +20,26 @@ type Options struct {
 	// Rate is how many calls a key may make in each Window; 0 is no limit.
 	Rate   int
 	Window time.Duration
+	// Network that the API is reached by; sockets if it is nil.
+	Network network.Network
+	// Seed of the ids; they are random if it is 0.
+	Seed uint64
 }
 
 // An API is one running API.
 type API struct {
-	options  Options
-	listener net.Listener
-	server   *http.Server
+	options Options
+	ids     *ids.Source
+	url     string
+	stop    func()
 
-	mu     sync.Mutex // guards all below
-	state  *State
-	calls  []Call
-	faults []*Fault
-	window time.Time // when the current one ends
-	taken  map[string]int
+	mu      sync.Mutex // guards all below
+	state   *State
+	calls   []Call
+	unknown []string
+	faults  []*Fault
+	window  time.Time // when the current one ends
+	taken   map[string]int
 }
 
 // A Call is a call as the API saw it.
@@ -43,26 +50,22 @@ type Call struct {
 	Query string
 }
 
-// Start starts an API on a free port of the loopback address, without any key.
-// Like httptest, it panics if there is no port to be had.
+// Start starts an API, without any key.
 func Start(o Options) *API {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(fmt.Sprintf("listen on loopback: %v", err))
+	if o.Network == nil {
+		o.Network = network.Sockets{}
 	}
-	a := &API{options: o, listener: l, state: &State{Keys: map[string][]string{}, Outputs: []*Output{}}}
-	a.server = &http.Server{Handler: a, ReadHeaderTimeout: time.Minute}
-	go a.server.Serve(l) //nolint:errcheck // returns ErrServerClosed
+	a := &API{options: o, ids: ids.New(o.Seed), state: &State{Keys: map[string][]string{}, Outputs: []*Output{}}}
+	url, stop := o.Network.Serve(a)
+	a.url, a.stop = url+"/v1", stop
 	return a
 }
 
 // URL is the API's address, for BITMOVIN_API_URL.
-func (a *API) URL() string { return "http://" + a.listener.Addr().String() + "/v1" }
+func (a *API) URL() string { return a.url }
 
 // Close ends the API, and every call that hangs in it.
-func (a *API) Close() {
-	a.server.Close() //nolint:errcheck // the listener's error; there is nothing to be done about it
-}
+func (a *API) Close() { a.stop() }
 
 // View calls f with the state under the lock. What f keeps of it may change once
 // it has returned.
@@ -80,6 +83,13 @@ func (a *API) Calls() []Call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.calls)
+}
+
+// Unknown returns what was asked for that the API does not know.
+func (a *API) Unknown() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.unknown)
 }
 
 // A response is a status with what its envelope holds.
@@ -115,7 +125,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(answer.status)
-	json.NewEncoder(w).Encode(map[string]any{"requestId": newUUID(), "status": status, "data": answer.data}) //nolint:errcheck // the client is gone
+	json.NewEncoder(w).Encode(map[string]any{"requestId": a.ids.UUID("request"), "status": status, "data": answer.data}) //nolint:errcheck // the client is gone
 }
 
 // name tells which operation on which output a request is for. What it does not
@@ -163,6 +173,7 @@ func (a *API) serve(r *http.Request, op, id string, body []byte) response {
 	i := slices.IndexFunc(a.state.Outputs, func(o *Output) bool { return o.ID == id && o.Organization == organization })
 	switch {
 	case !slices.Contains([]string{"get", "customData", "delete"}, op):
+		a.unknown = append(a.unknown, op)
 		return fail(http.StatusNotImplemented, 0, "Not implemented", "local/bitmovin does not know "+op)
 	case i < 0:
 		return fail(http.StatusNotFound, 1404, "Not found", "there is no output "+id)

@@ -2,9 +2,7 @@ package bitmovin
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -27,13 +25,13 @@ func (a *API) create(organization string, body []byte) response {
 	}) {
 		return fail(http.StatusConflict, 1409, "Conflict", "an output of that name exists")
 	}
-	o.Organization, o.ID = organization, newUUID()
+	o.Organization, o.ID = organization, a.ids.UUID("output")
 	o.CreatedAt = time.Now().UTC().Format(time.RFC3339)
 	o.ModifiedAt = o.CreatedAt
 	// https://github.com/bitmovin/bitmovin-api-sdk-go/blob/main/model/external_id_mode.go
 	switch o.ExternalIDMode {
 	case "GENERATED":
-		o.ExternalID = newUUID()
+		o.ExternalID = a.ids.UUID("external id")
 	case "GLOBAL":
 		o.ExternalID = "global-of-" + organization
 	}
@@ -58,12 +56,4 @@ func (o *Output) check() string {
 		return "signatureVersion must be S3_V2 or S3_V4"
 	}
 	return ""
-}
-
-// newUUID returns a random UUID (RFC 9562, version 4).
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

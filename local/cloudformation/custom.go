@@ -51,7 +51,7 @@ func (custom) create(ctx context.Context, t task) (outcome, error) {
 		err = errCreateCancelled
 	}
 	if o.physicalID == "" {
-		o.physicalID = t.stack.physicalName(t.logicalID, 255)
+		o.physicalID = t.engine.physicalName(t.stack, t.logicalID, 255)
 	}
 	return o, err
 }
@@ -79,7 +79,7 @@ func (t task) ask(ctx context.Context, kind cfn.RequestType) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	id := lambda.NewUUID()
+	id := t.engine.ids.UUID("request", t.stack.id, t.logicalID, kind)
 	if err := t.send(kind, id); err != nil { //nolint:contextcheck // the function runs on when nobody waits any more
 		return outcome{}, err
 	}

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/ids"
 	"github.com/bitmovin/bitmovin-export-access/local/lambda"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 // Options of an [Engine].
@@ -21,6 +23,12 @@ type Options struct {
 	Account, Region string
 	// Binary is the executable of every function.
 	Binary string
+	// Program, if set, is every function in place of Binary. It runs in this
+	// process, and Memory is the network by which it and the engine are reached.
+	Program lambda.Program
+	Memory  *network.Memory
+	// Seed of the ids; they are random if it is 0.
+	Seed uint64
 	// Timeout, if set, overrides that of every function: tests shorten waits by
 	// the deadline alone.
 	Timeout time.Duration
@@ -30,8 +38,8 @@ type Options struct {
 	FunctionEnv map[string]string
 	// Log, if set, gets what the functions print.
 	Log io.Writer
-	// OnEvent, if set, is called for every event, one after the other. It may
-	// cancel an operation, but start none.
+	// OnEvent, if set, is called for every event, one after the other. It may wait,
+	// and cancel an operation, but start none.
 	OnEvent func(Event)
 }
 
@@ -39,11 +47,15 @@ type Options struct {
 type Engine struct {
 	options Options
 	inbox   *Inbox
+	ids     *ids.Source
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
 	work    sync.WaitGroup // operations
 
-	telling sync.Mutex // keeps the calls of OnEvent in order; taken before mu
+	// telling holds a token while an event is told, which keeps the calls of OnEvent
+	// in order; it is taken before mu. Whoever waits for a channel, unlike for a
+	// mutex, lets virtual time pass.
+	telling chan struct{}
 
 	mu        sync.Mutex
 	stacks    []*stack             // all that ever were, by age
@@ -55,7 +67,15 @@ type Engine struct {
 // region's calls of CloudFormation from now on.
 func New(o Options) *Engine {
 	ctx, stop := context.WithCancel(context.Background())
-	e := &Engine{options: o, inbox: NewInbox(), ctx: ctx, stop: stop, functions: map[string]*deployed{}}
+	var n network.Network = network.Sockets{}
+	if o.Memory != nil {
+		n = o.Memory
+	}
+	source := ids.New(o.Seed)
+	e := &Engine{
+		options: o, inbox: NewInbox(n, source), ids: source, ctx: ctx, stop: stop,
+		telling: make(chan struct{}, 1), functions: map[string]*deployed{},
+	}
 	o.Cloud.Handle("cloudformation", o.Account, o.Region, service{e})
 	return e
 }

@@ -123,14 +123,17 @@ func (t task) config(p functionProperties, arn string) (lambda.Config, error) {
 	maps.Copy(env, p.Environment.Variables)
 	maps.Copy(env, o.FunctionEnv)
 	return lambda.Config{
-		Binary: o.Binary, Env: env, FunctionARN: arn, MemorySize: memory, Log: o.Log,
+		Binary: o.Binary, Program: o.Program, Network: o.Memory, Env: env, FunctionARN: arn, MemorySize: memory, Log: o.Log,
 		Timeout: cmp.Or(o.Timeout, time.Duration(seconds)*time.Second),
 	}, nil
 }
 
-// configure hands the configuration over, with as many of the delays as there
-// are retries.
+// configure hands the configuration over, with as many of the delays, by default
+// Lambda's, as there are retries.
 func (d *deployed) configure(delays []time.Duration) error {
+	if delays == nil {
+		delays = lambda.RetryDelays()
+	}
 	c := d.config
 	retries, err := strconv.Atoi(cmp.Or(d.invoke.MaximumRetryAttempts, "2"))
 	if err != nil {

@@ -2,8 +2,6 @@ package cloudformation
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -12,14 +10,18 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/ids"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 // An Inbox is the bucket that custom resources put their responses into, behind
 // presigned URLs. It refuses what S3 refuses:
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/PresignedUrlUploadObject.html
 type Inbox struct {
-	server *http.Server
-	host   string
+	ids    *ids.Source
+	url    string
+	stop   func()
 	closed chan struct{}
 
 	mu     sync.Mutex
@@ -62,23 +64,17 @@ type InboxFault struct {
 	struck int
 }
 
-// NewInbox starts an inbox on a loopback address. Like httptest, it panics if
-// there is no port to be had.
-func NewInbox() *Inbox {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(fmt.Sprintf("listen on loopback: %v", err))
-	}
-	b := &Inbox{host: l.Addr().String(), closed: make(chan struct{}), boxes: map[string]*box{}}
-	b.server = &http.Server{Handler: http.HandlerFunc(b.serve), ReadHeaderTimeout: time.Minute}
-	go b.server.Serve(l) //nolint:errcheck // returns ErrServerClosed
+// NewInbox starts an inbox on a network, whose URLs are signed by ids.
+func NewInbox(n network.Network, source *ids.Source) *Inbox {
+	b := &Inbox{ids: source, closed: make(chan struct{}), boxes: map[string]*box{}}
+	b.url, b.stop = n.Serve(http.HandlerFunc(b.serve))
 	return b
 }
 
 // Close ends the inbox and all tries that hang in it.
 func (b *Inbox) Close() {
 	close(b.closed)
-	_ = b.server.Close()
+	b.stop()
 }
 
 // URL returns the presigned URL of an id, which may be any text.
@@ -93,16 +89,14 @@ func (b *Inbox) URL(id string) string {
 		"X-Amz-Signature":      {signature},
 		"X-Amz-SignedHeaders":  {"host"},
 	}
-	return "http://" + b.host + "/" + url.PathEscape(id) + "?" + query.Encode()
+	return b.url + "/" + url.PathEscape(id) + "?" + query.Encode()
 }
 
 func (b *Inbox) box(id string) *box {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.boxes[id] == nil {
-		signature := make([]byte, 32)
-		rand.Read(signature) // never fails: https://pkg.go.dev/crypto/rand#Read
-		b.boxes[id] = &box{signature: hex.EncodeToString(signature), full: make(chan struct{})}
+		b.boxes[id] = &box{signature: b.ids.Hex("signature", id), full: make(chan struct{})}
 	}
 	return b.boxes[id]
 }
@@ -153,7 +147,7 @@ func (b *Inbox) serve(w http.ResponseWriter, r *http.Request) {
 	case f.Reset:
 		reset(w)
 	case f.Drip:
-		b.drip(w)
+		b.drip(r.Context(), w)
 	default:
 		w.WriteHeader(put.Status)
 		if put.Status != http.StatusOK {
@@ -216,6 +210,7 @@ func (b *Inbox) hang(ctx context.Context) {
 	panic(http.ErrAbortHandler)
 }
 
+// reset cuts the connection; a network in memory has no other way to cut one.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -227,10 +222,12 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-func (b *Inbox) drip(w http.ResponseWriter) {
+// drip sends a header that never ends. In memory, where a header comes whole, it
+// never comes.
+func (b *Inbox) drip(ctx context.Context, w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler)
+		b.hang(ctx)
 	}
 	defer conn.Close() //nolint:errcheck // nobody waits for it
 	text := "HTTP/1.1 200 OK\r\nX-Drip: "

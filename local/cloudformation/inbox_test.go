@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/ids"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 // put tries once, and returns the status or 0.
@@ -47,7 +49,7 @@ func TestInboxRefusesWhatS3Refuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := cloudformation.NewInbox()
+			b := cloudformation.NewInbox(network.Sockets{}, ids.New(1))
 			defer b.Close()
 			if got := put(t, b.URL("id"), test.change); got != test.want {
 				t.Errorf("put: got %d, want %d", got, test.want)
@@ -76,7 +78,7 @@ func TestInboxFaults(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := cloudformation.NewInbox()
+			b := cloudformation.NewInbox(network.Sockets{}, ids.New(1))
 			defer b.Close()
 			test.fault.Times = 2
 			b.Fail(test.fault)

@@ -119,7 +119,7 @@ func (t task) read(into any) error {
 
 // name returns the name that the resource has, gets by its template, or is given.
 func (t task) name(explicit string, limit int) string {
-	return cmp.Or(t.physicalID, explicit, t.stack.physicalName(t.logicalID, limit))
+	return cmp.Or(t.physicalID, explicit, t.engine.physicalName(t.stack, t.logicalID, limit))
 }
 
 func (t task) edit(change func(*aws.State) error) (err error) {

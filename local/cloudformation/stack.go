@@ -1,10 +1,8 @@
 package cloudformation
 
 import (
-	cryptorand "crypto/rand"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -113,8 +111,8 @@ func (e *Engine) markStack(st *stack, status, reason string) {
 
 // tell makes a change under the lock and tells its event, unless it is empty.
 func (e *Engine) tell(st *stack, change func() Event) {
-	e.telling.Lock()
-	defer e.telling.Unlock()
+	e.telling <- struct{}{}
+	defer func() { <-e.telling }()
 	e.mu.Lock()
 	event := change()
 	if event.Status != "" {
@@ -140,15 +138,16 @@ func (st *stack) snapshot() *Stack {
 // stackID returns an ARN with a time-based UUID, whose last segment is the same
 // in many stacks, as AWS's is.
 func (e *Engine) stackID(name string) string {
+	other := e.ids.Uint64("stack", name)
 	// The UUID's epoch is 1582-10-15, its unit 100 ns: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-1
-	ticks := time.Now().UnixNano()/100 + 0x01b21dd213814000
+	ticks := uint64(time.Now().UnixNano())/100 + 0x01b21dd213814000 + other%0x10000 //nolint:gosec // it is after 1970
 	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%08x-%04x-1%03x-%04x-0a58a9feac02", e.options.Region,
-		e.options.Account, name, ticks&0xffffffff, ticks>>32&0xffff, ticks>>48&0x0fff, 0x8000|rand.IntN(0x4000))
+		e.options.Account, name, ticks&0xffffffff, ticks>>32&0xffff, ticks>>48&0x0fff, 0x8000|other>>16%0x4000)
 }
 
 // physicalName makes up the name of a resource that its template does not name:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html.
-func (st *stack) physicalName(logicalID string, limit int) string {
+func (e *Engine) physicalName(st *stack, logicalID string, limit int) string {
 	name := st.name + "-" + logicalID
-	return name[:min(len(name), limit-14)] + "-" + cryptorand.Text()[:13]
+	return name[:min(len(name), limit-14)] + "-" + e.ids.Text("name", st.id, logicalID)
 }

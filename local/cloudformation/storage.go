@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
-	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html
@@ -169,7 +168,7 @@ func key(t task) (outcome, error) {
 	}
 	id := t.physicalID
 	if id == "" {
-		id = lambda.NewUUID()
+		id = t.engine.ids.UUID("key", t.stack.id, t.logicalID)
 	}
 	arn := t.arn("kms", "key/"+id)
 	err = t.edit(func(s *aws.State) error {

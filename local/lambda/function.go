@@ -1,7 +1,8 @@
-// Package lambda is AWS Lambda on a desk: it runs the unmodified binary of a
-// function behind the Runtime API, as an asynchronous invocation by
-// CloudFormation does, with the deadline, the kill, the retries and the
-// concurrent execution environments of the real one.
+// Package lambda is AWS Lambda on a desk: it runs a function, as an asynchronous
+// invocation by CloudFormation does, with the deadline, the kill, the retries and
+// the concurrent execution environments of the real one. The function is its
+// unmodified binary behind the Runtime API, or, for tests in virtual time, a
+// [Program] in this process.
 //
 // It follows https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html and
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html.
@@ -16,12 +17,18 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 // Config describes a function.
 type Config struct {
 	// Binary is the path of the executable, the "bootstrap" of a zip.
 	Binary string
+	// Program, if set, runs in place of Binary, in this process. Its sandboxes call
+	// by Network, which must be set then.
+	Program Program
+	Network *network.Memory
 	// Env is added to what Lambda itself sets, and wins over it. Nothing of this
 	// process' own environment reaches the function.
 	Env         map[string]string
@@ -31,8 +38,8 @@ type Config struct {
 	// MemorySize in MB; 128 if it is zero. It is told, not enforced.
 	MemorySize int
 	// RetryDelays are the pauses before the second, third … attempt of an event
-	// whose attempt failed. Nil means two retries at once (Lambda waits one and
-	// two minutes); an empty list means none.
+	// whose attempt failed. Nil means Lambda's own, one and two minutes; an empty
+	// list means none.
 	RetryDelays []time.Duration
 	// MaxEventAge is how old an event may be when an attempt begins; 6 h if it is zero.
 	MaxEventAge time.Duration
@@ -40,12 +47,16 @@ type Config struct {
 	Log io.Writer
 }
 
+// RetryDelays returns the pauses that Lambda makes before it delivers an event again:
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html.
+func RetryDelays() []time.Duration { return []time.Duration{time.Minute, 2 * time.Minute} }
+
 func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, 3*time.Second)
 	c.MemorySize = cmp.Or(c.MemorySize, 128)
 	c.MaxEventAge = cmp.Or(c.MaxEventAge, 6*time.Hour)
 	if c.RetryDelays == nil {
-		c.RetryDelays = []time.Duration{0, 0}
+		c.RetryDelays = RetryDelays()
 	}
 	return c
 }
@@ -59,15 +70,21 @@ type Function struct {
 
 	mu   sync.Mutex
 	cfg  Config
-	idle []*sandbox
-	busy map[*sandbox]bool
+	idle []*pooled
+	busy map[*pooled]bool
+}
+
+// A pooled sandbox is one of a function's. Its fields are guarded by Function.mu.
+type pooled struct {
+	sandbox
+	outdated, killed bool
 }
 
 // New returns a function that has no sandbox yet: the first event starts one.
 func New(c Config) *Function {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Function{
-		ctx: ctx, stop: stop, logs: newTranscript(c.Log), cfg: c.withDefaults(), busy: map[*sandbox]bool{},
+		ctx: ctx, stop: stop, logs: newTranscript(c.Log), cfg: c.withDefaults(), busy: map[*pooled]bool{},
 	}
 }
 
@@ -97,7 +114,7 @@ func (f *Function) Kill() {
 	}
 	f.mu.Unlock()
 	for _, s := range busy {
-		<-s.exited
+		<-s.gone()
 	}
 }
 
@@ -115,21 +132,25 @@ func (f *Function) Close() {
 }
 
 // acquire returns a sandbox for one attempt: an idle one, else a new one.
-func (f *Function) acquire() (s *sandbox, warm bool, err error) {
+func (f *Function) acquire() (s *pooled, warm bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := len(f.idle); n > 0 {
 		s, f.idle = f.idle[n-1], f.idle[:n-1]
 		warm = true
-	} else if s, err = f.launch(); err != nil {
-		return nil, false, err
+	} else {
+		launched, err := f.launch()
+		if err != nil {
+			return nil, false, err
+		}
+		s = &pooled{sandbox: launched}
 	}
 	f.busy[s] = true
 	return s, warm, nil
 }
 
 // release gives a sandbox back after an attempt and says whether [Function.Kill] hit it.
-func (f *Function) release(s *sandbox, reusable bool) (killed bool) {
+func (f *Function) release(s *pooled, reusable bool) (killed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.busy, s)

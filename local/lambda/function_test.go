@@ -63,7 +63,7 @@ func start(t *testing.T, change func(*lambda.Config)) *lambda.Function {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := lambda.Config{Binary: binary, FunctionARN: arn, Timeout: 10 * time.Second}
+	c := lambda.Config{Binary: binary, FunctionARN: arn, Timeout: 10 * time.Second, RetryDelays: []time.Duration{0, 0}}
 	if change != nil {
 		change(&c)
 	}

@@ -89,7 +89,7 @@ func (f *Function) attempt(i *Invocation, c Config) Attempt {
 		if !warm {
 			a.Init = s.initDuration()
 		}
-		hit := f.release(s, taken && !s.ended())
+		hit := f.release(s, taken && !ended(s))
 		a.Killed = a.Err != "" && !a.TimedOut && (hit || f.ctx.Err() != nil)
 		if taken || !warm || a.Killed {
 			return a

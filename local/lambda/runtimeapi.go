@@ -11,7 +11,7 @@ import (
 
 // routes serves the Runtime API:
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
-func (s *sandbox) routes() http.Handler {
+func (s *process) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", s.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", s.response)
@@ -21,7 +21,7 @@ func (s *sandbox) routes() http.Handler {
 }
 
 // next blocks until there is a request, and hands it over.
-func (s *sandbox) next(w http.ResponseWriter, call *http.Request) {
+func (s *process) next(w http.ResponseWriter, call *http.Request) {
 	s.mu.Lock()
 	if s.init == 0 {
 		s.init = time.Since(s.launched)
@@ -44,16 +44,16 @@ func (s *sandbox) next(w http.ResponseWriter, call *http.Request) {
 	}
 }
 
-func (s *sandbox) response(w http.ResponseWriter, call *http.Request) {
+func (s *process) response(w http.ResponseWriter, call *http.Request) {
 	s.answer(w, call, "")
 }
 
-func (s *sandbox) error(w http.ResponseWriter, call *http.Request) {
+func (s *process) error(w http.ResponseWriter, call *http.Request) {
 	s.answer(w, call, readError(call))
 }
 
 // answer ends the current request; an id that is not the current one is refused.
-func (s *sandbox) answer(w http.ResponseWriter, call *http.Request, err string) {
+func (s *process) answer(w http.ResponseWriter, call *http.Request, err string) {
 	s.mu.Lock()
 	r := s.current
 	known := r != nil && r.id == call.PathValue("id")
@@ -69,7 +69,7 @@ func (s *sandbox) answer(w http.ResponseWriter, call *http.Request, err string) 
 	r.answered <- err
 }
 
-func (s *sandbox) initFailure(w http.ResponseWriter, call *http.Request) {
+func (s *process) initFailure(w http.ResponseWriter, call *http.Request) {
 	s.mu.Lock()
 	s.initError = readError(call)
 	s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *sandbox) initFailure(w http.ResponseWriter, call *http.Request) {
 	s.kill()
 }
 
-func (s *sandbox) initDuration() time.Duration {
+func (s *process) initDuration() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.init

@@ -8,26 +8,49 @@ import (
 	"time"
 )
 
-// A transcript is the log of a function: a file without a name that every
-// process writes to by itself, so that nothing is still under way when an
-// attempt has ended.
+// A transcript is the log of a function. What a process prints goes into a file
+// without a name that it writes to by itself, so that nothing is still under way
+// when an attempt has ended; without a process it is kept in memory.
 type transcript struct {
-	file *os.File
-	err  error
-
 	mu      sync.Mutex
 	to      io.Writer // may be nil
-	flushed int64
-	closed  string // what the file held when it was closed
+	flushed int
+	file    *os.File // nil as long as no process was started
+	text    []byte   // without a file; in the end, what the file held
 }
 
-// newTranscript never fails; without a file, err says why and no sandbox starts.
-func newTranscript(to io.Writer) *transcript {
-	file, err := os.CreateTemp("", "lambda-*.log")
-	if err == nil {
-		err = os.Remove(file.Name())
+func newTranscript(to io.Writer) *transcript { return &transcript{to: to} }
+
+// openFile returns the file that processes write to. What was printed so far is in it.
+func (t *transcript) openFile() (*os.File, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.file != nil {
+		return t.file, nil
 	}
-	return &transcript{file: file, err: err, to: to}
+	file, err := os.CreateTemp("", "lambda-*.log")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, err
+	}
+	if _, err := file.Write(t.text); err != nil {
+		return nil, err
+	}
+	t.file, t.text = file, nil
+	return file, nil
+}
+
+// Write implements [io.Writer].
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.file != nil {
+		return t.file.Write(p)
+	}
+	t.text = append(t.text, p...)
+	return len(p), nil
 }
 
 // platform prints a line of Lambda's own in its JSON format.
@@ -38,16 +61,13 @@ func (t *transcript) platform(kind string, record map[string]any) {
 	if err != nil {
 		line = []byte(err.Error())
 	}
-	_, _ = t.file.Write(append(line, '\n'))
+	_, _ = t.Write(append(line, '\n'))
 }
 
 // String returns everything printed so far.
 func (t *transcript) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed != "" {
-		return t.closed
-	}
 	return t.since(0)
 }
 
@@ -59,30 +79,33 @@ func (t *transcript) flush() {
 		return
 	}
 	text := t.since(t.flushed)
-	t.flushed += int64(len(text))
+	t.flushed += len(text)
 	_, _ = io.WriteString(t.to, text)
 }
 
-// since returns what the file holds from an offset on. ReadAt leaves alone the
-// offset that this process shares with the writing ones.
-func (t *transcript) since(offset int64) string {
+// since returns what was printed from an offset on. ReadAt leaves alone the offset
+// that this process shares with the writing ones. The caller holds t.mu.
+func (t *transcript) since(offset int) string {
+	if t.file == nil {
+		return string(t.text[offset:])
+	}
 	info, err := t.file.Stat()
-	if err != nil || info.Size() <= offset {
+	if err != nil || info.Size() <= int64(offset) {
 		return ""
 	}
-	text := make([]byte, info.Size()-offset)
-	n, _ := t.file.ReadAt(text, offset)
+	text := make([]byte, info.Size()-int64(offset))
+	n, _ := t.file.ReadAt(text, int64(offset))
 	return string(text[:n])
 }
 
 // close keeps the text and gives the file back. No process may be left.
 func (t *transcript) close() {
 	t.flush()
-	text := t.String()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed == "" {
-		t.closed = text
+	if t.file != nil {
+		t.text = []byte(t.since(0))
+		_ = t.file.Close()
+		t.file = nil
 	}
-	_ = t.file.Close()
 }
