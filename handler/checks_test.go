@@ -1,101 +1,82 @@
 package main
 
 import (
+
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 )
 
-// checkTimeout is the function's where a denial is to last. The function waits
-// for a share of what is left of it, so that a short one keeps the tests short.
-const checkTimeout = 12 * time.Second
-
 // theActions are the four that an export needs.
 var theActions = []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:PutObject", "s3:PutObjectAcl"}
 
-// newChecked is a desk whose function has little time, and a provider with the
-// parameters, pairs of name and value.
-func newChecked(t *testing.T, o options, pairs ...string) *desk {
+// newChecked is newEnv with a provider that has the parameters, pairs of name and value.
+func newChecked(t *testing.T, o options, pairs ...string) *env {
 	t.Helper()
-	if o.timeout == 0 {
-		o.timeout = checkTimeout
-	}
-	d := newDesk(t, o)
-	d.provide(pairs...)
-	return d
+	e := newEnv(t, o)
+	e.Provide(pairs...)
+	return e
 }
 
 // check creates or updates the stack app, and sees that what the function says
 // of it is true: nothing is verified, and under Enforce nothing is accepted,
 // that was not proven by a call.
-func (d *desk) check(p properties) (*cloudformation.Stack, error) {
-	d.Helper()
-	all := properties{"BucketName": bucketName}.with(p)
-	requests, calls := len(d.engine.Requests()), len(d.cloud.Calls())
-	s, err := d.app(all, nil)
-	if len(d.engine.Requests()) == requests {
-		d.Fatalf("no request was sent: %v", err)
+func (e *env) check(p properties) (*cloudformation.Stack, error) {
+	e.Helper()
+	all := properties{"BucketName": bucketName}.With(p)
+	requests, calls := len(e.Engine.Requests()), len(e.Cloud.Calls())
+	s, err := e.App(all, nil)
+	if len(e.Engine.Requests()) == requests {
+		e.Fatalf("no request was sent: %v", err)
 	}
-	v := d.verdictOf(d.engine.Requests()[requests])
+	v := e.VerdictOf(e.Engine.Requests()[requests])
 	if err == nil != (v.Status == "SUCCESS") {
-		d.Fatalf("the stack says %v, the verdict %+v", err, v)
+		e.Fatalf("the stack says %v, the verdict %+v", err, v)
 	}
-	owner, _ := properties{"BucketOwner": account}.with(p)["BucketOwner"].(string)
-	for _, c := range d.cloud.Calls()[calls:] {
+	owner, _ := properties{"BucketOwner": account}.With(p)["BucketOwner"].(string)
+	for _, c := range e.Cloud.Calls()[calls:] {
 		if got := c.Params.Get("x-amz-expected-bucket-owner"); c.Service == "s3" && got != owner {
-			d.Errorf("%s expects the owner %q, want %s", c.Op, got, owner)
+			e.Errorf("%s expects the owner %q, want %s", c.Op, got, owner)
 		}
 	}
-	unproven := unproven(d.cloud.Calls()[calls:], v.PhysicalResourceId)
+	unproven := unproven(e.Cloud.Calls()[calls:], v.PhysicalResourceId)
 	enforced := all["Verification"] == nil || all["Verification"] == "Enforce"
 	switch {
 	case err != nil:
 	case v.Data["AccessVerified"] == "true" && len(unproven) > 0:
-		d.Errorf("AccessVerified is true without a call that proves %v", unproven)
+		e.Errorf("AccessVerified is true without a call that proves %v", unproven)
 	case enforced && v.Data["AccessVerified"] != "true":
-		d.Errorf("AccessVerified is %s, and Enforce accepts it", v.Data["AccessVerified"])
+		e.Errorf("AccessVerified is %s, and Enforce accepts it", v.Data["AccessVerified"])
 	}
 	return s, err
 }
 
 // mustCheck is check where nothing may fail; it returns the checks.
-func (d *desk) mustCheck(p properties) map[string]string {
-	d.Helper()
-	if _, err := d.check(p); err != nil {
-		d.Fatal(err)
+func (e *env) mustCheck(p properties) map[string]string {
+	e.Helper()
+	if _, err := e.check(p); err != nil {
+		e.Fatal(err)
 	}
-	return d.checks(d.last())
+	return e.Checks(e.Last())
 }
 
 // mustFail is check where the create must fail, and then the stack is deleted;
 // it returns the reason.
-func (d *desk) mustFail(p properties) string {
-	d.Helper()
-	if _, err := d.check(p); err == nil {
-		d.Fatalf("the stack was created: %v", d.last().Data)
+func (e *env) mustFail(p properties) string {
+	e.Helper()
+	if _, err := e.check(p); err == nil {
+		e.Fatalf("the stack was created: %v", e.Last().Data)
 	}
-	d.wantNoRoles()
-	reason := d.verdictOf(d.latest("Create")).Reason
-	d.delete(appStack)
+	e.WantNoRoles()
+	reason := e.VerdictOf(e.Latest("Create")).Reason
+	e.Delete(appStack)
 	return reason
-}
-
-func (d *desk) verdictOf(r *cloudformation.Request) verdict {
-	d.Helper()
-	for _, put := range d.engine.Inbox().Puts(r.RequestID) {
-		if put.Stored {
-			return decodeVerdict(d.TB, put.Body)
-		}
-	}
-	d.Fatalf("%s has no verdict", r.RequestID)
-	return verdict{}
 }
 
 // unproven returns what of sts:AssumeRole and the four actions no call proves,
@@ -132,10 +113,10 @@ func unproven(calls []aws.Call, role string) []string {
 type checkLine struct{ Name, Verdict, Detail, Fix, Answer string }
 
 // logged returns the check's latest line in the function's log.
-func (d *desk) logged(name string) checkLine {
-	d.Helper()
+func (e *env) logged(name string) checkLine {
+	e.Helper()
 	var found checkLine
-	for line := range strings.Lines(d.engine.Logs()) {
+	for line := range strings.Lines(e.Engine.Logs()) {
 		var c struct {
 			checkLine
 			Message string
@@ -145,7 +126,7 @@ func (d *desk) logged(name string) checkLine {
 		}
 	}
 	if found.Name == "" {
-		d.Fatalf("the log does not tell the check %s", name)
+		e.Fatalf("the log does not tell the check %s", name)
 	}
 	return found
 }
@@ -199,12 +180,12 @@ func paste(tb testing.TB, policy string, pasted map[string]any) string {
 type place func(*aws.State) *string
 
 // mend pastes what a text says into the policy at the place.
-func (d *desk) mend(text string, at place) {
-	d.Helper()
-	pasted := pasteable(d.TB, text)
-	d.cloud.Edit(func(s *aws.State) {
+func (e *env) mend(text string, at place) {
+	e.Helper()
+	pasted := pasteable(e.TB, text)
+	e.Cloud.Edit(func(s *aws.State) {
 		policy := at(s)
-		*policy = paste(d.TB, *policy, pasted)
+		*policy = paste(e.TB, *policy, pasted)
 	})
 }
 

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+
 	"fmt"
-	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
@@ -20,8 +21,7 @@ import (
 // request has one verdict, the stack is what its status says, and nothing is
 // left of it but what was there before.
 func TestFaults(t *testing.T) {
-	crowd, desks := newCrowd(t), poolFor(t)
-	defer crowd.wait()
+	t.Parallel()
 	var table strings.Builder
 	table.WriteString("| request | calls | cases |\n|---|---|---|\n")
 	all := 0
@@ -31,7 +31,7 @@ func TestFaults(t *testing.T) {
 			for _, ft := range faults() {
 				if ft.comesTo(c) {
 					cases++
-					crowd.start(f.name+"/"+c.String()+"/"+ft.name, func(t *testing.T) { t.Helper(); f.strike(t, desks, c, ft) })
+					harness.Run(t, f.name+"/"+c.String()+"/"+ft.name, func(t *testing.T) { t.Helper(); f.strike(t, c, ft) })
 				}
 			}
 		}
@@ -54,19 +54,17 @@ type flow struct {
 	rollback bool
 }
 
-var base = properties{"BucketName": bucketName, "RoleName": "exports", "ExternalId": "external-id-1"}
-
 func flows() []flow {
-	other := properties{"ObjectPrefix": "exports/", "ExternalId": "external-id-2", "Tags": tags("team", "data")}
+	other := properties{"ObjectPrefix": "exports/", "ExternalId": "external-id-2", "Tags": harness.Tags("team", "data")}
 	// What is only the way to a request makes no more calls than it has to.
-	unverified := base.with(properties{"Verification": "Off"})
+	unverified := base.With(properties{"Verification": "Off"})
 	return []flow{
 		{name: "create", after: base},
-		{name: "update in place", before: unverified, after: base.with(other)},
-		{name: "update replacing", before: unverified, after: base.with(replacing)},
+		{name: "update in place", before: unverified, after: base.With(other)},
+		{name: "update replacing", before: unverified, after: base.With(replacing)},
 		{name: "update of nothing", before: unverified, after: base},
-		{name: "rollback in place", before: base, after: base.with(other), rollback: true},
-		{name: "rollback replacing", before: base, after: base.with(replacing), rollback: true},
+		{name: "rollback in place", before: base, after: base.With(other), rollback: true},
+		{name: "rollback replacing", before: base, after: base.With(replacing), rollback: true},
 		{name: "delete", before: unverified},
 	}
 }
@@ -127,11 +125,11 @@ func (f flow) stretch() *stretch {
 	return s
 }
 
-func (s *stretch) onEvent(e cloudformation.Event) {
-	if e.StackName != appStack || e.LogicalID != logicalID || s.over.Load() {
+func (s *stretch) onEvent(event cloudformation.Event) {
+	if event.StackName != appStack || event.LogicalID != logicalID || s.over.Load() {
 		return
 	}
-	switch inProgress := e.Status == s.verb+"IN_PROGRESS"; {
+	switch inProgress := event.Status == s.verb+"IN_PROGRESS"; {
 	case inProgress && s.nth > 0:
 		s.nth--
 	case inProgress:
@@ -144,49 +142,58 @@ func (s *stretch) onEvent(e cloudformation.Event) {
 }
 
 // run is the whole flow.
-func (f flow) run(d *desk) (*cloudformation.Stack, error) {
-	d.Helper()
+func (f flow) run(e *env) (*cloudformation.Stack, error) {
+	e.Helper()
 	if f.before != nil {
-		d.mustApp(f.before)
+		e.MustApp(f.before)
 	}
 	switch {
 	case f.after == nil:
-		id := d.stack(appStack).ID
-		_, err := d.engine.Delete(d.Context(), appStack)
-		return d.stack(id), err
+		id := e.Stack(appStack).ID
+		_, err := e.Engine.Delete(e.Context(), appStack)
+		return e.Stack(id), err
 	case f.rollback:
-		s, _ := d.app(f.after, failing())
+		s, _ := e.App(f.after, harness.Failing())
 		if s.Status != "UPDATE_ROLLBACK_COMPLETE" {
 			return s, fmt.Errorf("the stack is %s", s.Status)
 		}
 		return s, nil
 	}
-	return d.app(f.after, nil)
+	return e.App(f.after, nil)
 }
 
 // record runs the flow without a fault and returns the calls of its request.
 func (f flow) record(t *testing.T) []callID {
 	t.Helper()
-	s := f.stretch()
-	d := startApp(t, options{})
-	d.listen(s.onEvent)
-	d.addBystanders()
-	from := 0
 	var calls []callID
-	s.begin = func() { from = len(d.cloud.Calls()) }
+	t.Run("record "+f.name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { calls = f.calls(t) })
+	})
+	if len(calls) == 0 {
+		t.Fatal("the flow made no calls")
+	}
+	return calls
+}
+
+// calls is record in a bubble.
+func (f flow) calls(t *testing.T) (calls []callID) {
+	t.Helper()
+	s := f.stretch()
+	e := newApp(t, options{})
+	e.Listen(s.onEvent)
+	e.AddBystanders()
+	from := 0
+	s.begin = func() { from = len(e.Cloud.Calls()) }
 	s.end = func() {
 		n := map[callID]int{}
-		for _, c := range d.cloud.Calls()[from:] {
+		for _, c := range e.Cloud.Calls()[from:] {
 			id := callID{op: c.Op, asRole: asRole(c)}
 			calls = append(calls, callID{c.Op, id.asRole, n[id]})
 			n[id]++
 		}
 	}
-	stack, err := f.run(d)
-	f.check(d, stack, err, true, false)
-	if len(calls) == 0 {
-		t.Fatal("the flow made no calls")
-	}
+	stack, err := f.run(e)
+	f.check(e, stack, err, true, false)
 	return calls
 }
 
@@ -199,15 +206,8 @@ type fault struct {
 	passes bool
 	// removes: the role may be gone.
 	removes bool
-	// timeout of the function. What goes on until the deadline has a short one.
-	timeout time.Duration
-	make    func(d *desk) *aws.Fault
+	make    func(e *env) *aws.Fault
 }
-
-const (
-	ample = 60 * time.Second
-	brief = 11 * time.Second
-)
 
 func faults() []fault {
 	always := func(callID) bool { return true }
@@ -215,91 +215,80 @@ func faults() []fault {
 	// What was just made may not be there for IAM yet; and it may vanish.
 	absent := func(c callID) bool { return iam(c) && c.op != "iam:CreateRole" }
 	return []fault{
-		{"error 500", always, true, false, ample, func(*desk) *aws.Fault {
+		{"error 500", always, true, false, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 1, Status: http.StatusInternalServerError, Code: "InternalError"}
 		}},
-		{"throttled", always, true, false, ample, func(*desk) *aws.Fault {
+		{"throttled", always, true, false, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 3, Code: "Throttling", Message: "Rate exceeded"}
 		}},
-		{"concurrent modification", iam, true, false, ample, func(*desk) *aws.Fault {
+		{"concurrent modification", iam, true, false, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 1, Status: http.StatusConflict, Code: "ConcurrentModification"}
 		}},
-		{"hang", always, true, false, ample, func(*desk) *aws.Fault { return &aws.Fault{Times: 1, Hang: true} }},
-		{"reset before", always, true, false, ample, func(*desk) *aws.Fault { return &aws.Fault{Times: 1, Reset: true} }},
-		{"reset after", always, true, false, ample, func(*desk) *aws.Fault { return &aws.Fault{Times: 1, Reset: true, After: true} }},
-		{"kill before", always, true, false, ample, func(d *desk) *aws.Fault { return &aws.Fault{Times: 1, Do: d.kill, Reset: true} }},
-		{"kill after", always, true, false, ample, func(d *desk) *aws.Fault { return &aws.Fault{Times: 1, Do: d.kill, Reset: true, After: true} }},
-		{"not found once", absent, true, false, ample, func(*desk) *aws.Fault {
+		{"hang", always, true, false, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Hang: true} }},
+		{"reset before", always, true, false, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Reset: true} }},
+		{"reset after", always, true, false, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Reset: true, After: true} }},
+		{"kill before", always, true, false, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Kill, Reset: true} }},
+		{"kill after", always, true, false, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Kill, Reset: true, After: true} }},
+		{"not found once", absent, true, false, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 1, Status: http.StatusNotFound, Code: "NoSuchEntity"}
 		}},
-		{"vanished", absent, false, true, brief, func(d *desk) *aws.Fault { return &aws.Fault{Times: 1, Do: d.vanish} }},
-		{"denied", always, false, false, brief, func(*desk) *aws.Fault {
+		{"vanished", absent, false, true, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Vanish} }},
+		{"denied", always, false, false, func(*env) *aws.Fault {
 			return &aws.Fault{Status: http.StatusForbidden, Code: "AccessDenied", Message: "not authorized with an explicit deny in a service control policy"}
 		}},
-		{"deadline", always, false, false, brief, func(*desk) *aws.Fault { return &aws.Fault{Hang: true} }},
+		{"deadline", always, false, false, func(*env) *aws.Fault { return &aws.Fault{Hang: true} }},
 	}
-}
-
-// vanish deletes the roles by hand.
-func (d *desk) vanish() {
-	d.cloud.Edit(func(s *aws.State) {
-		maps.DeleteFunc(s.Roles, func(_ string, r *aws.Role) bool { return strings.HasPrefix(r.Path, "/bitmovin/") })
-	})
-}
-
-// kill kills the function where it is.
-func (d *desk) kill() {
-	d.function().Kill()
 }
 
 // strike runs the flow with one fault at one call.
-func (f flow) strike(t *testing.T, desks *pool, c callID, ft fault) {
+func (f flow) strike(t *testing.T, c callID, ft fault) {
 	t.Helper()
 	s := f.stretch()
-	d := desks.lend(t, options{timeout: ft.timeout})
-	d.listen(s.onEvent)
+	e := newApp(t, options{})
+	e.AddBystanders()
+	e.Listen(s.onEvent)
 	s.begin = func() {
-		d.waitForAll() // so that nothing else is struck
-		strike := ft.make(d)
+		e.WaitForAll() // so that nothing else is struck
+		strike := ft.make(e)
 		strike.Op, strike.Skip = c.op, c.n
 		strike.Match = func(call aws.Call) bool { return !s.over.Load() && c.match(call) }
-		d.cloud.Inject(strike)
+		e.Cloud.Inject(strike)
 	}
-	stack, err := f.run(d)
+	stack, err := f.run(e)
 	if ft.passes && err != nil {
 		t.Errorf("the operation failed: %v", err)
 	}
-	if ft.removes && len(d.exportRoles()) == 0 {
-		d.wantInTime()
+	if ft.removes && len(e.ExportRoles()) == 0 {
+		e.WantInTime()
 		// The function makes no role again that vanished under it: a rollback has to be continued.
 		if strings.HasSuffix(stack.Status, "_FAILED") && !f.rollback {
 			t.Errorf("the stack is stuck: %v", err)
 		}
 		return
 	}
-	f.check(d, stack, err, ft.passes, !ft.passes && !ft.removes && f.needs(c))
+	f.check(e, stack, err, ft.passes, !ft.passes && !ft.removes && f.needs(c))
 }
 
 // check sees that things are as the stack's status says. Clean: no check has
 // left anything for the stack's deletion to clear away. Stuck: the stack may be.
-func (f flow) check(d *desk, s *cloudformation.Stack, err error, clean, stuck bool) {
-	d.Helper()
-	d.wantInTime()
+func (f flow) check(e *env, s *cloudformation.Stack, err error, clean, stuck bool) {
+	e.Helper()
+	e.WantInTime()
 	switch s.Status {
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE":
-		d.wantRole(s, f.after)
+		e.WantRole(s, f.after)
 	case "UPDATE_ROLLBACK_COMPLETE":
-		d.wantRole(s, f.before)
+		e.WantRole(s, f.before)
 	case "ROLLBACK_COMPLETE", "DELETE_COMPLETE":
-		d.wantNoRoles()
+		e.WantNoRoles()
 	case "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED":
 		if !stuck {
-			d.Errorf("the stack is stuck: %v", err)
+			e.Errorf("the stack is stuck: %v", err)
 		}
 	default:
-		d.Errorf("the stack is %s: %v", s.Status, err)
+		e.Errorf("the stack is %s: %v", s.Status, err)
 	}
 	if clean {
-		d.wantBystanders()
+		e.WantBystanders()
 	}
 }

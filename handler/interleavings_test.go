@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,8 +18,7 @@ import (
 // TestInterleavings has two requests of one resource at work at once, and lets
 // the second come at every call of the first.
 func TestInterleavings(t *testing.T) {
-	crowd, desks := newCrowd(t), poolFor(t)
-	defer crowd.wait()
+	t.Parallel()
 	var table strings.Builder
 	table.WriteString("| the second request | comes while this is at work | calls | cases |\n|---|---|---|---|\n")
 	all := 0
@@ -38,7 +38,7 @@ func TestInterleavings(t *testing.T) {
 						continue
 					}
 					cases++
-					crowd.start(i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { t.Helper(); i.meet(t, desks, f, c, how) })
+					harness.Run(t, i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { t.Helper(); i.meet(t, f, c, how) })
 				}
 			}
 			fmt.Fprintf(&table, "| %s | %s | %d | %d |\n", i.name, f.name, len(calls[f.name]), cases)
@@ -53,7 +53,7 @@ func TestInterleavings(t *testing.T) {
 type interleaving struct {
 	name  string
 	flows []string
-	meet  func(t *testing.T, desks *pool, f flow, c callID, how string)
+	meet  func(t *testing.T, f flow, c callID, how string)
 	ways  []string
 	// untold, if set, says in which cases the first request cannot tell that the
 	// second has come.
@@ -83,7 +83,7 @@ func interleavings() []interleaving {
 
 // A meeting is one case: the first request is held up at a call.
 type meeting struct {
-	*desk
+	*env
 	flow flow
 	// from is the number of calls before the first request.
 	from int
@@ -121,28 +121,24 @@ func (m *moment) await() bool {
 	}
 }
 
-// medium is a timeout of the function that gives a throttled call time for many
-// attempts, and does not make one wait long whose role vanished.
-const medium = 24 * time.Second
-
-// patient is more than the second request takes: a Delete that finds no role looks
-// again for 5 s.
-const patient = 14 * time.Second
+// patient is more than the second request takes.
+const patient = time.Minute
 
 // meet returns a desk on which the flow's request will be held up.
-func meet(t *testing.T, desks *pool, f flow, c callID, how string, o options) *meeting {
+func meet(t *testing.T, f flow, c callID, how string) *meeting {
 	t.Helper()
 	m := &meeting{flow: f, reached: newMoment(), begun: newMoment(), done: newMoment()}
 	s := f.stretch()
-	m.desk = desks.lend(t, o)
-	m.listen(func(e cloudformation.Event) {
-		s.onEvent(e)
-		m.onEvent(e)
+	m.env = newApp(t, options{})
+	m.AddBystanders()
+	m.Listen(func(event cloudformation.Event) {
+		s.onEvent(event)
+		m.onEvent(event)
 	})
 	s.begin = func() {
-		m.waitForAll()
-		m.from = len(m.cloud.Calls())
-		m.cloud.Inject(m.fault(c, how))
+		m.WaitForAll()
+		m.from = len(m.Cloud.Calls())
+		m.Cloud.Inject(m.fault(c, how))
 	}
 	return m
 }
@@ -167,7 +163,7 @@ func (m *meeting) fault(c callID, how string) *aws.Fault {
 		f.Do, f.Code, f.Message = m.reached.come, "Throttling", "Rate exceeded"
 	case killed:
 		f.Match, f.Skip, f.Times = c.match, c.n, 1
-		f.Do = func() { m.kill(); m.reached.come() }
+		f.Do = func() { m.Kill(); m.reached.come() }
 		f.Reset = true
 	}
 	return f
@@ -191,14 +187,14 @@ func (m *meeting) attempts(c callID) func(aws.Call) bool {
 }
 
 // onEvent follows the second request by what becomes of the resource.
-func (m *meeting) onEvent(e cloudformation.Event) {
-	if e.StackName != appStack || e.LogicalID != logicalID || !m.reached.hasCome() {
+func (m *meeting) onEvent(event cloudformation.Event) {
+	if event.StackName != appStack || event.LogicalID != logicalID || !m.reached.hasCome() {
 		return
 	}
 	switch {
-	case strings.HasSuffix(e.Status, "_IN_PROGRESS"):
+	case strings.HasSuffix(event.Status, "_IN_PROGRESS"):
 		m.begun.come()
-	case strings.HasSuffix(e.Status, "_COMPLETE") && m.begun.hasCome():
+	case strings.HasSuffix(event.Status, "_COMPLETE") && m.begun.hasCome():
 		m.done.come()
 	}
 }
@@ -206,11 +202,11 @@ func (m *meeting) onEvent(e cloudformation.Event) {
 // start begins the flow's operation, after what comes before it.
 func (m *meeting) start() *cloudformation.Operation {
 	m.Helper()
-	m.stacks = append(m.stacks, appStack)
+	m.Track(appStack)
 	if m.flow.before != nil {
-		m.mustApp(m.flow.before)
+		m.MustApp(m.flow.before)
 	}
-	o, err := m.engine.Start(appStack, m.flow.after.template(nil), nil)
+	o, err := m.Engine.Start(appStack, m.flow.after.Template(nil), nil)
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -220,7 +216,7 @@ func (m *meeting) start() *cloudformation.Operation {
 // waitUntilAsked waits until the first request has been told how its stack is.
 func (m *meeting) waitUntilAsked() {
 	told := func(c aws.Call) bool { return c.Op == "cloudformation:DescribeStacks" && c.Status == http.StatusOK }
-	for !slices.ContainsFunc(m.cloud.Calls()[m.from:], told) {
+	for !slices.ContainsFunc(m.Cloud.Calls()[m.from:], told) {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -228,8 +224,8 @@ func (m *meeting) waitUntilAsked() {
 // finish waits for every request, so that nothing goes on, and returns the stack.
 func (m *meeting) finish(id string) *cloudformation.Stack {
 	m.Helper()
-	m.waitForAll()
-	return m.stack(id)
+	m.WaitForAll()
+	return m.Stack(id)
 }
 
 // wait waits for an operation, however it ends.
@@ -243,14 +239,14 @@ func (m *meeting) wait(o *cloudformation.Operation) *cloudformation.Stack {
 }
 
 // twice delivers a request a second time.
-func twice(t *testing.T, desks *pool, f flow, c callID, how string) {
+func twice(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, desks, f, c, untilBegun, options{timeout: ample})
+	m := meet(t, f, c, untilBegun)
 	again := make(chan *lambda.Invocation, 1)
 	go func() {
 		<-m.reached.c
-		requests := m.engine.Requests()
-		i := m.function().Invoke(requests[len(requests)-1].Payload)
+		requests := m.Engine.Requests()
+		i := m.Function().Invoke(requests[len(requests)-1].Payload)
 		if how == beside {
 			m.begun.come()
 		}
@@ -260,7 +256,7 @@ func twice(t *testing.T, desks *pool, f flow, c callID, how string) {
 			m.begun.come()
 		}
 	}()
-	stack, err := f.run(m.desk)
+	stack, err := f.run(m.env)
 	if err != nil {
 		t.Errorf("the operation failed: %v", err)
 	}
@@ -269,22 +265,22 @@ func twice(t *testing.T, desks *pool, f flow, c callID, how string) {
 			t.Errorf("the second delivery: %s", a.Err)
 		}
 	}
-	f.check(m.desk, stack, err, true, false)
+	f.check(m.env, stack, err, true, false)
 }
 
 // deleteWhileCreating deletes the stack while its resource is being made.
-func deleteWhileCreating(t *testing.T, desks *pool, f flow, c callID, how string) {
+func deleteWhileCreating(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, desks, f, c, how, options{timeout: medium})
+	m := meet(t, f, c, how)
 	o := m.start()
 	<-m.reached.c
-	deletion, err := m.engine.StartDelete(appStack)
+	deletion, err := m.Engine.StartDelete(appStack)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.wait(o)
 	s := m.finish(m.wait(deletion).ID)
-	f.check(m.desk, s, nil, true, false)
+	f.check(m.env, s, nil, true, false)
 }
 
 // asksFirst reports whether the call is the first question for the stack.
@@ -296,9 +292,9 @@ func takenForRollback(c callID, how string) bool { return asksFirst(c) && how !=
 
 // rollbackWhileUpdating cancels the update of the stack while that of its
 // resource is under way.
-func rollbackWhileUpdating(t *testing.T, desks *pool, f flow, c callID, how string) {
+func rollbackWhileUpdating(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, desks, f, c, how, options{timeout: medium})
+	m := meet(t, f, c, how)
 	o := m.start()
 	<-m.reached.c
 	if !asksFirst(c) {
@@ -306,38 +302,37 @@ func rollbackWhileUpdating(t *testing.T, desks *pool, f flow, c callID, how stri
 	}
 	o.Cancel()
 	s := m.finish(m.wait(o).ID)
-	f.check(m.desk, s, nil, true, false)
+	f.check(m.env, s, nil, true, false)
 }
 
 // retryAfterDelete kills the function at the call, and deletes the stack before
 // Lambda delivers the event again.
-func retryAfterDelete(t *testing.T, desks *pool, f flow, c callID, how string) {
+func retryAfterDelete(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
-	// An absent role is looked for again for more than 5 s.
-	m := meet(t, desks, f, c, how, options{timeout: ample, retryDelays: []time.Duration{9 * time.Second, 0}})
+	m := meet(t, f, c, how)
 	o := m.start()
 	<-m.reached.c
 	if f.before != nil {
 		o.Cancel()
 		m.wait(o)
 	}
-	deletion, err := m.engine.StartDelete(appStack)
+	deletion, err := m.Engine.StartDelete(appStack)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.wait(o)
 	s := m.finish(m.wait(deletion).ID)
-	f.check(m.desk, s, nil, true, false)
+	f.check(m.env, s, nil, true, false)
 }
 
 // retryAfterRollback kills the function at the call, and has the stack roll back
 // before Lambda delivers the event again.
-func retryAfterRollback(t *testing.T, desks *pool, f flow, c callID, how string) {
+func retryAfterRollback(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, desks, f, c, how, options{timeout: ample, retryDelays: []time.Duration{4 * time.Second, 0}})
+	m := meet(t, f, c, how)
 	o := m.start()
 	<-m.reached.c
 	o.Cancel()
 	s := m.finish(m.wait(o).ID)
-	f.check(m.desk, s, nil, true, false)
+	f.check(m.env, s, nil, true, false)
 }

@@ -1,0 +1,222 @@
+package harness
+
+import (
+	"cmp"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/lambda"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
+)
+
+const (
+	Account = "123456789012"
+	Region  = "eu-west-1"
+	// BucketName is the bucket that every account has.
+	BucketName = "my-analytics-exports"
+	// LogicalID is that of the resource, in template.yaml and in [Properties.Template].
+	LogicalID = "ExportAccess"
+)
+
+// Options of an [Env]. Program or Binary is required.
+type Options struct {
+	// Options of the cloud; its network is the harness'.
+	aws.Options
+	// Program is the function, in this process; all is in memory then, in a bubble.
+	Program lambda.Program
+	// Binary is the path of the built function; all is reached over sockets then.
+	Binary string
+	// Seed of the ids and of the latencies in memory; 1 if it is 0.
+	Seed uint64
+	// Timeout of the function; by default the template's.
+	Timeout time.Duration
+	// RetryDelays are the pauses before Lambda's retries; by default Lambda's own.
+	RetryDelays []time.Duration
+	// FunctionEnv is added to the function's environment.
+	FunctionEnv map[string]string
+}
+
+// An Env is an account with one bucket, in which template.yaml can be deployed, with
+// Bitmovin's API beside it. When the test ends it deletes all stacks and sees that
+// the promises hold that hold for every sequence of events.
+type Env struct {
+	testing.TB
+	Cloud  *aws.Cloud
+	Engine *cloudformation.Engine
+	API    *bitmovin.API
+	// Kept are the roles that may be left, by [aws.RoleKey]: those which the test
+	// made itself.
+	Kept map[string]bool
+
+	inMemory bool
+	// before is the bystander as it was before, where there is one.
+	before aws.Role
+	// stacks are the names of those that were deployed, in order.
+	stacks []string
+	// onEvent is called for every event, if it is set by Listen.
+	onEvent atomic.Pointer[func(cloudformation.Event)]
+}
+
+// New returns an Env that ends with the test.
+func New(tb testing.TB, o Options) *Env {
+	tb.Helper()
+	e := &Env{TB: tb, Kept: map[string]bool{}, inMemory: o.Program != nil}
+	o.Seed = cmp.Or(o.Seed, 1)
+	stacks := cloudformation.Options{
+		Account: Account, Region: Region, Binary: o.Binary, Program: o.Program, Seed: o.Seed,
+		Timeout: o.Timeout, RetryDelays: o.RetryDelays, OnEvent: e.tell,
+	}
+	api := bitmovin.Options{Seed: o.Seed}
+	if e.inMemory {
+		stacks.Memory = network.NewMemory(o.Seed)
+		o.Network, api.Network = stacks.Memory, stacks.Memory
+	}
+	e.Cloud, e.API = aws.Start(o.Options), bitmovin.Start(api)
+	stacks.Cloud = e.Cloud
+	stacks.FunctionEnv = map[string]string{"BITMOVIN_API_URL": e.API.URL()}
+	maps.Copy(stacks.FunctionEnv, o.FunctionEnv)
+	e.Engine = cloudformation.New(stacks)
+	e.Cloud.Edit(func(s *aws.State) {
+		s.Buckets[BucketName] = &aws.Bucket{Name: BucketName, Account: Account, Region: Region, Ownership: "BucketOwnerEnforced"}
+	})
+	tb.Cleanup(e.end)
+	return e
+}
+
+// Listen has f called for every event, in place of what was called before. It may
+// wait, and cancel an operation, but start none.
+func (e *Env) Listen(f func(cloudformation.Event)) { e.onEvent.Store(&f) }
+
+func (e *Env) tell(event cloudformation.Event) {
+	if f := e.onEvent.Load(); f != nil {
+		(*f)(event)
+	}
+}
+
+// longestTimer is longer than any timer that a call leaves behind: http.Client leaves
+// that of its Timeout, and a bubble may not end before its goroutines.
+const longestTimer = time.Minute
+
+func (e *Env) end() {
+	e.checkPromises()
+	e.Engine.Close()
+	e.Cloud.Close()
+	e.API.Close()
+	if e.inMemory {
+		time.Sleep(longestTimer)
+	}
+	if e.Failed() {
+		e.Logf("what the function printed:\n%s", e.Engine.Logs())
+	}
+}
+
+// checkPromises deletes what is left of the stacks and sees that nothing is left of
+// them, that each request was answered exactly once, that no secret got out, and
+// that nothing was asked for which the desk does not know.
+func (e *Env) checkPromises() {
+	e.Helper()
+	for i := len(e.stacks) - 1; i >= 0; i-- {
+		if _, err := e.Engine.Stack(e.stacks[i]); err == nil {
+			e.Delete(e.stacks[i])
+		}
+	}
+	e.WaitForAll()
+	e.checkAnswers()
+	WantNoSecret(e.TB, e.Engine.Logs())
+	for _, what := range append(e.Cloud.Unknown(), e.API.Unknown()...) {
+		e.Errorf("something was asked for that is not known on the desk: %s", what)
+	}
+	e.Cloud.View(func(s *aws.State) {
+		for key, r := range s.Roles {
+			if !e.Kept[key] {
+				e.Errorf("role %s is left: %+v", r.ARN(), r)
+			}
+		}
+		for _, b := range s.Buckets {
+			e.wantNoMarkers(b)
+		}
+		if len(s.LogGroups) > 0 {
+			e.Errorf("log groups are left: %v", s.LogGroups)
+		}
+	})
+}
+
+func (e *Env) wantNoMarkers(b *aws.Bucket) {
+	e.Helper()
+	for _, v := range b.Versions {
+		if strings.Contains(v.Key, "_bitmovin-access-check/") {
+			e.Errorf("marker %s (version %s) is left in %s", v.Key, v.VersionID, b.Name)
+		}
+	}
+	if len(b.Uploads) > 0 {
+		e.Errorf("uploads are left in %s: %v", b.Name, b.Uploads)
+	}
+}
+
+// checkAnswers sees that every request has one answer, the same on each try.
+func (e *Env) checkAnswers() {
+	e.Helper()
+	for _, r := range e.Engine.Requests() {
+		puts := e.Engine.Inbox().Puts(r.RequestID)
+		stored := 0
+		for _, put := range puts {
+			if put.Stored {
+				stored++
+			}
+			if got, want := DecodeVerdict(e.TB, put.Body), DecodeVerdict(e.TB, puts[0].Body); got.Status != want.Status {
+				e.Errorf("%s: two verdicts: %s and %s", r.RequestID, want.Status, got.Status)
+			}
+		}
+		if stored != 1 {
+			e.Errorf("%s: %d answers, want one: %s", r.RequestID, stored, r.Payload)
+		}
+	}
+}
+
+// secret matches what must not be in logs and responses: signatures and the tokens
+// that local/aws and the inbox hand out.
+var secret = regexp.MustCompile(`X-Amz-Signature|X-Amz-Security-Token|response-token-|secret-of-|token-of-`)
+
+// WantNoSecret sees that there is none in a text.
+func WantNoSecret(tb testing.TB, text string) {
+	tb.Helper()
+	if at := secret.FindStringIndex(text); at != nil {
+		tb.Errorf("a secret got out: …%s…", strings.TrimSpace(text[max(0, at[0]-100):min(len(text), at[1]+50)]))
+	}
+}
+
+// ReadFile returns a file of the project, by its path from the root.
+func ReadFile(tb testing.TB, path string) []byte {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join(Root(tb), path))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text
+}
+
+// Root returns the root of the project: a test runs in its package's folder.
+func Root(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			tb.Fatal("there is no go.mod above the test's folder")
+		}
+	}
+}
