@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -52,8 +53,23 @@ type output struct {
 
 const serverlessTransform = "AWS::Serverless-2016-10-31"
 
+// parsed holds the templates that were read, by their text. Many stacks are made of
+// one template, and reading it takes longer than making them. Nothing changes it.
+var parsed sync.Map
+
 // parseTemplate reads a template in YAML or JSON.
 func parseTemplate(text []byte) (*template, error) {
+	if t, ok := parsed.Load(string(text)); ok {
+		return t.(*template), nil
+	}
+	t, err := readTemplate(text)
+	if err == nil {
+		parsed.Store(string(text), t)
+	}
+	return t, err
+}
+
+func readTemplate(text []byte) (*template, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
 		return nil, fmt.Errorf("template format error: %w", err)

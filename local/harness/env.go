@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -182,15 +181,17 @@ func (e *Env) checkAnswers() {
 	}
 }
 
-// secret matches what must not be in logs and responses: signatures and the tokens
-// that local/aws and the inbox hand out.
-var secret = regexp.MustCompile(`X-Amz-Signature|X-Amz-Security-Token|response-token-|secret-of-|token-of-`)
+// secrets are what must not be in logs and responses: signatures and the tokens that
+// local/aws and the inbox hand out.
+var secrets = []string{"X-Amz-Signature", "X-Amz-Security-Token", "response-token-", "secret-of-", "token-of-"}
 
 // WantNoSecret sees that there is none in a text.
 func WantNoSecret(tb testing.TB, text string) {
 	tb.Helper()
-	if at := secret.FindStringIndex(text); at != nil {
-		tb.Errorf("a secret got out: …%s…", strings.TrimSpace(text[max(0, at[0]-100):min(len(text), at[1]+50)]))
+	for _, secret := range secrets {
+		if at := strings.Index(text, secret); at >= 0 {
+			tb.Errorf("a secret got out: …%s…", strings.TrimSpace(text[max(0, at-100):min(len(text), at+len(secret)+50)]))
+		}
 	}
 }
 
