@@ -57,6 +57,8 @@ type Env struct {
 	Kept map[string]bool
 
 	inMemory bool
+	// delivered counts the calls of Deliver.
+	delivered int
 	// before is the bystander as it was before, where there is one.
 	before aws.Role
 	// stacks are the names of those that were deployed, in order.

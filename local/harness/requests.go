@@ -2,6 +2,7 @@ package harness
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,6 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
-	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
 // A Verdict is a response to CloudFormation.
@@ -138,7 +138,8 @@ func (e *Env) Send(event cfn.Event) {
 // Deliver sends an event whose answer nobody waits for, and returns it.
 func (e *Env) Deliver(event cfn.Event) Verdict {
 	e.Helper()
-	id := lambda.NewUUID()
+	e.delivered++
+	id := fmt.Sprint("delivery-", e.delivered)
 	event.ResponseURL = e.Engine.Inbox().URL(id)
 	e.Send(event)
 	puts := e.Engine.Inbox().Puts(id)

@@ -60,6 +60,10 @@ func (i *Invocation) Wait() []Attempt {
 func (f *Function) deliver(i *Invocation) {
 	for n := 0; ; n++ {
 		c := f.config()
+		if c.Program != nil {
+			// So that events which are sent at once come in an order that can be repeated.
+			time.Sleep(c.Network.Delay(string(i.event)))
+		}
 		if f.ctx.Err() != nil || time.Since(i.queued) > c.MaxEventAge {
 			return
 		}

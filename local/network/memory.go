@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,7 +28,7 @@ type Memory struct {
 	mu      sync.Mutex
 	servers map[string]*server // by host
 	clients int
-	sent    map[string]int // how many requests of each kind
+	sent    map[string]int // how many things of each kind
 }
 
 // A server serves one host until it is stopped.
@@ -81,13 +82,12 @@ func (c *Connection) Cut() { c.once.Do(func() { close(c.ended) }) }
 
 // exchange brings a request to its handler, and the answer back.
 func (m *Memory) exchange(r *http.Request, client string, cut <-chan struct{}) (*http.Response, error) {
-	sent, err := received(r)
+	body, err := readBody(r)
 	if err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	s := m.servers[r.URL.Host]
-	latency := m.latency(r, client)
 	m.mu.Unlock()
 	switch {
 	case s == nil, isClosed(s.stopped):
@@ -101,7 +101,7 @@ func (m *Memory) exchange(r *http.Request, client string, cut <-chan struct{}) (
 	ctx, hangUp := context.WithCancel(context.Background())
 	defer hangUp()
 	answered := make(chan *http.Response, 1)
-	go func() { answered <- s.answer(sent.WithContext(ctx), latency) }()
+	go func() { answered <- s.answer(received(r, body).WithContext(ctx), m.latency(r, body, client)) }()
 	select {
 	case answer := <-answered:
 		if answer == nil {
@@ -149,17 +149,16 @@ func (s *server) answer(r *http.Request, latency time.Duration) (answer *http.Re
 	return recorder.Result()
 }
 
-// received returns a request as a server gets it, whole.
-func received(r *http.Request) (*http.Request, error) {
-	var body []byte
-	if r.Body != nil {
-		var err error
-		body, err = io.ReadAll(r.Body)
-		_ = r.Body.Close()
-		if err != nil {
-			return nil, err
-		}
+func readBody(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
 	}
+	defer r.Body.Close() //nolint:errcheck // it was only read
+	return io.ReadAll(r.Body)
+}
+
+// received returns a request as a server gets it, with its body.
+func received(r *http.Request, body []byte) *http.Request {
 	got := r.Clone(context.Background())
 	got.Body = io.NopCloser(bytes.NewReader(body))
 	got.RemoteAddr = "127.0.0.1:1"
@@ -170,30 +169,33 @@ func received(r *http.Request) (*http.Request, error) {
 	if len(body) > 0 && r.ContentLength <= 0 {
 		got.TransferEncoding = []string{"chunked"}
 	}
-	return got, nil
+	return got
 }
 
-// latency returns how long a request takes to its handler: 1 to 9 ms. What is random
-// in a request, such as a signature, does not count. The caller holds m.mu.
-func (m *Memory) latency(r *http.Request, client string) time.Duration {
-	kind := strings.Join(append(names(r), client, r.Method, r.URL.Host, r.URL.Path, r.Header.Get("X-Amz-Target")), "\n")
+// Delay returns how long something takes to arrive: 1 to 9 ms, which follow from the
+// seed, from what it is, and from how often there was such a thing before.
+func (m *Memory) Delay(what ...string) time.Duration {
+	kind := strings.Join(what, "\n")
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.sent[kind]++
 	h := fnv.New64a()
-	_, _ = fmt.Fprintln(h, m.seed, kind, m.sent[kind])
+	_, _ = fmt.Fprintln(h, m.seed, m.sent[kind], kind)
 	return time.Millisecond + time.Duration(h.Sum64()%uint64(8*time.Millisecond))
 }
 
+// latency returns how long a request takes to its handler. What is random in it, such
+// as a signature, does not count.
+func (m *Memory) latency(r *http.Request, body []byte, client string) time.Duration {
+	return m.Delay(append(names(r, body), client, r.Method, r.URL.Host, r.URL.Path, r.Header.Get("X-Amz-Target"))...)
+}
+
 // names returns what the query and a form say which a call is, and what it is for.
-func names(r *http.Request) []string {
+func names(r *http.Request, body []byte) []string {
 	values := r.URL.Query()
-	if r.GetBody != nil && r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
-		if body, err := r.GetBody(); err == nil {
-			text, _ := io.ReadAll(body)
-			form, _ := url.ParseQuery(string(text))
-			for key, list := range form {
-				values[key] = list
-			}
-		}
+	if r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+		form, _ := url.ParseQuery(string(body))
+		maps.Copy(values, form)
 	}
 	var list []string
 	for key := range values {
