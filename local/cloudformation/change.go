@@ -16,8 +16,10 @@ type change struct {
 	scope  scope
 	wanted []string
 	after  map[string][]string
-	// before holds the living resources as they were.
-	before map[string]*resource
+	// before holds the living resources as they were, reverted those that a rollback,
+	// which failed at others, has brought back.
+	before   map[string]*resource
+	reverted map[string]bool
 	// imports are the exports that the new template uses. Guarded by Engine.mu.
 	imports map[string]bool
 }
@@ -25,7 +27,7 @@ type change struct {
 // newChange checks all that can be known before the first resource is touched.
 // The caller holds e.mu.
 func (e *Engine) newChange(st *stack, t *template, values map[string]any) (*change, error) {
-	c := &change{engine: e, stack: st, imports: map[string]bool{}, after: map[string][]string{}}
+	c := &change{engine: e, stack: st, imports: map[string]bool{}, after: map[string][]string{}, reverted: map[string]bool{}}
 	c.before = maps.Clone(st.resources)
 	maps.DeleteFunc(c.before, func(_ string, r *resource) bool { return !r.alive() })
 	c.scope = scope{template: t, parameters: values, pseudo: map[string]string{
@@ -136,12 +138,18 @@ func (c *change) rollBack(reason string) {
 	e, st := c.engine, c.stack
 	e.markStack(st, updateRollbackInProgress, reason)
 	touched := slices.DeleteFunc(slices.Sorted(maps.Keys(c.before)), func(id string) bool {
-		return c.now(id) == c.before[id]
+		return c.now(id) == c.before[id] || c.reverted[id]
 	})
 	after := func(id string) []string { return c.before[id].dependsOn }
 	if failed := inOrder(e.ctx, touched, after, false, c.revert); len(failed) > 0 {
 		e.markStack(st, updateRollbackFailed,
 			fmt.Sprintf("The following resource(s) failed to update: %v.", slices.Sorted(maps.Keys(failed))))
+		for _, id := range touched {
+			c.reverted[id] = failed[id] == nil
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		st.unreverted = c
 		return
 	}
 	e.markStack(st, updateRollbackCleanup, "")

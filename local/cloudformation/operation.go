@@ -71,6 +71,23 @@ func (e *Engine) Start(name string, text []byte, parameters map[string]string) (
 	return e.begin(st, updateComplete, c.update), nil
 }
 
+// StartContinue begins to continue a rollback that failed: what it could not bring
+// back is tried again.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-continueupdaterollback.html
+func (e *Engine) StartContinue(nameOrID string) (*Operation, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st, err := e.find(nameOrID)
+	if err != nil {
+		return nil, err
+	}
+	if st.status != updateRollbackFailed {
+		return nil, fmt.Errorf("ValidationError: Stack:%s is in %s state and can not continue rollback", st.id, st.status)
+	}
+	c := st.unreverted
+	return e.begin(st, updateRollbackComplete, func(context.Context) { c.rollBack("User Initiated") }), nil
+}
+
 // updatable refuses what UpdateStack refuses.
 func (st *stack) updatable(t *template, values map[string]any) error {
 	stable := st.status == createComplete || st.status == updateComplete || st.status == updateRollbackComplete

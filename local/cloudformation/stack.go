@@ -70,6 +70,8 @@ type stack struct {
 	imports          map[string]bool
 	events           []Event
 	running          *Operation
+	// unreverted is the change of an update whose rollback failed.
+	unreverted *change
 }
 
 // A resource is one incarnation of a resource: a replacement makes another.

@@ -57,6 +57,8 @@ type Env struct {
 	Kept map[string]bool
 
 	inMemory bool
+	// lag is how long it takes until all that was written is in force and seen.
+	lag time.Duration
 	// delivered counts the calls of Deliver.
 	delivered int
 	// before is the bystander as it was before, where there is one.
@@ -70,7 +72,7 @@ type Env struct {
 // New returns an Env that ends with the test.
 func New(tb testing.TB, o Options) *Env {
 	tb.Helper()
-	e := &Env{TB: tb, Kept: map[string]bool{}, inMemory: o.Program != nil}
+	e := &Env{TB: tb, Kept: map[string]bool{}, inMemory: o.Program != nil, lag: max(o.Propagation, o.ReadLag)}
 	o.Seed = cmp.Or(o.Seed, 1)
 	stacks := cloudformation.Options{
 		Account: Account, Region: Region, Binary: o.Binary, Program: o.Program, Seed: o.Seed,
@@ -92,6 +94,9 @@ func New(tb testing.TB, o Options) *Env {
 	tb.Cleanup(e.end)
 	return e
 }
+
+// Lag returns how long it takes until all that was written is in force and seen.
+func (e *Env) Lag() time.Duration { return e.lag }
 
 // Listen has f called for every event, in place of what was called before. It may
 // wait, and cancel an operation, but start none.
