@@ -1,0 +1,111 @@
+package main
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+)
+
+func cancelledCreate(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]properties{"named": base, "derived name": harness.Plain()} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newApp(t, options{})
+			e.MustApp(p)
+			event := e.Latest("Create").Event
+			event.RequestType, event.PhysicalResourceID = "Delete", "app-ExportAccess-1V2L4KQ7X9Z3B"
+			if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != event.PhysicalResourceID {
+				t.Errorf("the Delete is %+v, want SUCCESS for the invented id", v)
+			}
+			e.WantNoRoles()
+		})
+	}
+}
+
+func deletedTwice(t *testing.T) {
+	t.Parallel()
+	harness.Run(t, "twice", func(t *testing.T) {
+		e := newApp(t, options{})
+		e.MustApp(base)
+		e.Delete(appStack)
+		if v := e.Deliver(e.Latest("Delete").Event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+			t.Errorf("the second Delete is %+v, want SUCCESS for exports", v)
+		}
+	})
+	harness.Run(t, "gone already", func(t *testing.T) {
+		e := newApp(t, options{})
+		e.MustApp(base)
+		e.Vanish()
+		e.Delete(appStack)
+		e.WantVerdict("Delete", "SUCCESS", "exports")
+	})
+}
+
+func strippedAndDeleted(t *testing.T) {
+	t.Parallel()
+	harness.Run(t, "policies", func(t *testing.T) {
+		e := newApp(t, options{})
+		e.MustApp(base)
+		e.EditRoles(func(r *aws.Role) {
+			r.Inline["More"] = anything
+			r.Attached = append(r.Attached, administratorAccess)
+		})
+		e.Delete(appStack)
+		e.WantVerdict("Delete", "SUCCESS", "exports")
+		e.WantNoRoles()
+	})
+	harness.Run(t, "instance profile", func(t *testing.T) {
+		e := newApp(t, options{})
+		s := e.MustApp(base)
+		e.EditRoles(func(r *aws.Role) { r.InstanceProfiles = []string{"web"} })
+		if _, err := e.Engine.Delete(t.Context(), appStack); err == nil {
+			t.Error("the stack was deleted")
+		}
+		e.WantStatus(e.Stack(s.ID), "DELETE_FAILED")
+		e.WantVerdict("Delete", "FAILED", "exports", "take it out of its instance profile, then delete again")
+		e.EditRoles(func(r *aws.Role) { r.InstanceProfiles = nil })
+		e.Delete(appStack)
+		e.WantNoRoles()
+	})
+}
+
+func untaggedByHand(t *testing.T) {
+	e := newApp(t, options{})
+	e.MustApp(base)
+	e.EditRoles(func(r *aws.Role) { clear(r.Tags) })
+	before := e.Roles()[exportsRole]
+	e.Delete(appStack)
+	e.WantVerdict("Delete", "SUCCESS", "exports")
+	if diff := cmp.Diff(before, e.Roles()[exportsRole]); diff != "" {
+		t.Errorf("the role was touched (-before +after):\n%s", diff)
+	}
+	e.WantLogged("role is not this resource's and is left alone")
+	e.Vanish() // or its boundary keeps the provider
+}
+
+func oldProperties(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(map[string]any){
+		"none":            func(p map[string]any) { clear(p) },
+		"another version": func(p map[string]any) { p["BucketName"], p["Expiry"] = []any{"x"}, map[string]any{"y": 1} },
+		"a bad name":      func(p map[string]any) { p["RoleName"] = "*" },
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newApp(t, options{})
+			e.MustApp(base)
+			event := e.Latest("Create").Event
+			event.RequestType, event.PhysicalResourceID = "Delete", "exports"
+			event.ResourceProperties = maps.Clone(event.ResourceProperties)
+			change(event.ResourceProperties)
+			if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+				t.Errorf("the Delete is %+v, want SUCCESS for exports", v)
+			}
+			e.WantNoRoles()
+			e.Delete(appStack)
+		})
+	}
+}
