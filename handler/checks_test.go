@@ -1,7 +1,6 @@
 package main
 
 import (
-
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,20 +12,12 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 )
 
-// theActions are the four that an export needs.
-var theActions = []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:PutObject", "s3:PutObjectAcl"}
+// exportActions are those that an export needs.
+var exportActions = []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:PutObject", "s3:PutObjectAcl"}
 
-// newChecked is newEnv with a provider that has the parameters, pairs of name and value.
-func newChecked(t *testing.T, o options, pairs ...string) *env {
-	t.Helper()
-	e := newEnv(t, o)
-	e.Provide(pairs...)
-	return e
-}
-
-// check creates or updates the stack app, and sees that what the function says
-// of it is true: nothing is verified, and under Enforce nothing is accepted,
-// that was not proven by a call.
+// check creates or updates the stack app, and sees that what the function says of it
+// is true: nothing counts as verified, and under Enforce nothing is accepted, that no
+// call has proven.
 func (e *env) check(p properties) (*cloudformation.Stack, error) {
 	e.Helper()
 	all := properties{"BucketName": bucketName}.With(p)
@@ -39,6 +30,7 @@ func (e *env) check(p properties) (*cloudformation.Stack, error) {
 	if err == nil != (v.Status == "SUCCESS") {
 		e.Fatalf("the stack says %v, the verdict %+v", err, v)
 	}
+	e.WantInTime()
 	owner, _ := properties{"BucketOwner": account}.With(p)["BucketOwner"].(string)
 	for _, c := range e.Cloud.Calls()[calls:] {
 		if got := c.Params.Get("x-amz-expected-bucket-owner"); c.Service == "s3" && got != owner {
@@ -66,8 +58,8 @@ func (e *env) mustCheck(p properties) map[string]string {
 	return e.Checks(e.Last())
 }
 
-// mustFail is check where the create must fail, and then the stack is deleted;
-// it returns the reason.
+// mustFail is check where the create must fail. It deletes the stack, and returns the
+// reason.
 func (e *env) mustFail(p properties) string {
 	e.Helper()
 	if _, err := e.check(p); err == nil {
@@ -79,11 +71,11 @@ func (e *env) mustFail(p properties) string {
 	return reason
 }
 
-// unproven returns what of sts:AssumeRole and the four actions no call proves,
-// of those calls that succeeded.
+// unproven returns which of sts:AssumeRole and [exportActions] none of the calls
+// proves.
 func unproven(calls []aws.Call, role string) []string {
 	proven := map[string]bool{}
-	asRole := fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/bitmovin-access-check", account, role)
+	session := fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/bitmovin-access-check", account, role)
 	for _, c := range calls {
 		if c.Status != 200 {
 			continue
@@ -91,7 +83,7 @@ func unproven(calls []aws.Call, role string) []string {
 		if c.Op == "sts:AssumeRole" && strings.HasSuffix(c.Params.Get("RoleArn"), "/"+role) {
 			proven[c.Op] = true
 		}
-		if c.Caller != asRole {
+		if c.Caller != session {
 			continue
 		}
 		switch c.Op {
@@ -106,10 +98,10 @@ func unproven(calls []aws.Call, role string) []string {
 			}
 		}
 	}
-	return slices.DeleteFunc(append([]string{"sts:AssumeRole"}, theActions...), func(action string) bool { return proven[action] })
+	return slices.DeleteFunc(append([]string{"sts:AssumeRole"}, exportActions...), func(action string) bool { return proven[action] })
 }
 
-// A checkLine is a check as the function's log tells it.
+// A checkLine is a check in the function's log.
 type checkLine struct{ Name, Verdict, Detail, Fix, Answer string }
 
 // logged returns the check's latest line in the function's log.
@@ -126,12 +118,12 @@ func (e *env) logged(name string) checkLine {
 		}
 	}
 	if found.Name == "" {
-		e.Fatalf("the log does not tell the check %s", name)
+		e.Fatalf("the log does not name the check %s", name)
 	}
 	return found
 }
 
-// pasteable returns what a text says to paste: the first JSON in it.
+// pasteable returns what a text says to paste, which is the first JSON in it.
 func pasteable(tb testing.TB, text string) map[string]any {
 	tb.Helper()
 	at := strings.Index(text, "{")
@@ -145,8 +137,8 @@ func pasteable(tb testing.TB, text string) map[string]any {
 	return pasted
 }
 
-// paste puts what is to be pasted into a policy: a statement beside those that
-// are there, a condition into each Deny.
+// paste puts into a policy what is to be pasted: a statement beside those that are
+// there, a condition into each Deny.
 func paste(tb testing.TB, policy string, pasted map[string]any) string {
 	tb.Helper()
 	doc := map[string]any{"Version": "2012-10-17", "Statement": []any{}}
@@ -175,39 +167,45 @@ func paste(tb testing.TB, policy string, pasted map[string]any) string {
 	return string(text)
 }
 
-// A place is a policy that somebody keeps: a function that returns where it
-// stands in the state.
-type place func(*aws.State) *string
+// A policyIn finds a policy that somebody keeps in the account.
+type policyIn func(*aws.State) *string
 
-// mend pastes what a text says into the policy at the place.
-func (e *env) mend(text string, at place) {
+// applyFix pastes what a text says to paste into a policy.
+func (e *env) applyFix(text string, find policyIn) {
 	e.Helper()
 	pasted := pasteable(e.TB, text)
 	e.Cloud.Edit(func(s *aws.State) {
-		policy := at(s)
+		policy := find(s)
 		*policy = paste(e.TB, *policy, pasted)
 	})
 }
 
-func inBucket(s *aws.State) *string { return &s.Buckets[bucketName].Policy }
+func bucketPolicy(s *aws.State) *string { return &s.Buckets[bucketName].Policy }
 
-func inKey(s *aws.State) *string { return &s.Keys[keyARN].Policy }
+func keyPolicy(s *aws.State) *string { return &s.Keys[keyARN].Policy }
 
-func inHouseBoundary(s *aws.State) *string { return &s.Policies[houseBoundary].Document }
+func houseBoundaryPolicy(s *aws.State) *string { return &s.Policies[houseBoundary].Document }
 
-func inGuardrail(s *aws.State) *string { return &s.Guardrails[0].Policy }
+func guardrailPolicy(s *aws.State) *string { return &s.Guardrails[0].Policy }
 
 // policyOf is a policy of statements, each JSON.
 func policyOf(statements ...string) string {
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 }
 
-// houseBoundaryOf puts the organisation's boundary on the desk.
-func houseBoundaryOf(s *aws.State, statements ...string) {
+// denyRoles is a bucket policy that denies an action to the export roles.
+func denyRoles(action string) string {
+	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"House","Effect":"Deny","Principal":"*","Action":%q,
+		"Resource":["arn:aws:s3:::%s","arn:aws:s3:::%[2]s/*"],
+		"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}}]}`, action, bucketName)
+}
+
+// addHouseBoundary adds the organisation's boundary.
+func addHouseBoundary(s *aws.State, statements ...string) {
 	s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: policyOf(statements...)}
 }
 
-// guard puts a guardrail on the desk's account.
-func guard(s *aws.State, layer aws.Layer, statements ...string) {
+// setGuardrail has one guardrail for the account.
+func setGuardrail(s *aws.State, layer aws.Layer, statements ...string) {
 	s.Guardrails = []aws.Guardrail{{Layer: layer, Account: account, Policy: policyOf(statements...)}}
 }

@@ -29,6 +29,7 @@ const (
 // What several suites have in the account.
 const (
 	keyARN              = "arn:aws:kms:" + region + ":" + account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	otherAccount        = "444455556666"
 	houseBoundary       = "arn:aws:iam::" + account + ":policy/house"
 	administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
 	// anything is a policy that allows everything, trustAccount a trust policy that
@@ -63,11 +64,12 @@ func newEnv(tb testing.TB, o options) *env {
 	return &env{harness.New(tb, o)}
 }
 
-// newApp is newEnv with the provider deployed.
-func newApp(tb testing.TB, o options) *env {
+// newApp is newEnv with the provider deployed, which has the parameters, pairs of name
+// and value.
+func newApp(tb testing.TB, o options, parameters ...string) *env {
 	tb.Helper()
 	e := newEnv(tb, o)
-	e.Provide()
+	e.Provide(parameters...)
 	return e
 }
 

@@ -7,28 +7,28 @@ import (
 	"testing"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
-// A denied is a case in which the create fails, what it says, and where what it
-// says to paste is pasted.
-type denied struct {
+// A denial is a case in which the create fails: what denies, what the reason says, and
+// the policy into which that is pasted which it says to paste.
+type denial struct {
 	name string
 	// provider has parameters of the provider, pairs of name and value.
 	provider   []string
 	properties properties
 	deny       func(*aws.State)
-	// check is one that fails, and layer what its reason calls the policy.
+	// check is one that fails, and layer what the reason calls the policy that denies.
 	check, layer string
-	// where is what the reason calls the policy that is to be changed, and at
-	// that policy.
+	// where is what the reason calls the policy that is to be changed, and at finds it.
 	where string
-	at    place
+	at    policyIn
 }
 
 const (
 	allowAll = `{"Effect":"Allow","Action":"*","Resource":"*"}`
-	// roles are the sessions of all export roles.
-	roles = `"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}`
+	// exportRolesOnly restricts a statement to the sessions of all export roles.
+	exportRolesOnly = `"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}`
 )
 
 // allowBut is a statement that allows all but one action.
@@ -36,20 +36,20 @@ func allowBut(action string) string {
 	return fmt.Sprintf(`{"Effect":"Allow","NotAction":%q,"Resource":"*"}`, action)
 }
 
-// denyOf is a statement that denies an action; to the export roles alone, where
-// the policy is for everyone.
+// denyOf is a statement that denies an action, with more JSON in it.
 func denyOf(action, more string) string {
 	return fmt.Sprintf(`{"Effect":"Deny","Action":%q,"Resource":"*"%s}`, action, more)
 }
 
-// TestDenialIsMended: the reason of a denial names the action and the layer; what
-// it says to paste is pasted where it says, and the next create succeeds.
+// TestDenialIsMended: the reason of a denial names the action and the kind of policy
+// that denies it. With what it says to paste pasted where it says, the next create
+// succeeds.
 func TestDenialIsMended(t *testing.T) {
 	t.Parallel()
 	cases := 0
 	for _, tc := range slices.Concat(roleDenials(), functionDenials(), keyDenials()) {
 		cases++
-		t.Run(tc.name, func(t *testing.T) {
+		harness.Run(t, tc.name, func(t *testing.T) {
 			e := newDenied(t, tc)
 			reason := e.mustFail(tc.properties)
 			for _, want := range []string{tc.check + ":", tc.layer, tc.where} {
@@ -58,111 +58,111 @@ func TestDenialIsMended(t *testing.T) {
 				}
 			}
 			if got := e.logged(tc.check); !strings.Contains(reason, got.Fix) || got.Fix == "" || got.Answer == "" {
-				t.Errorf("the log tells %+v, the reason %s", got, reason)
+				t.Errorf("the log says %+v, the reason %s", got, reason)
 			}
-			_, cure, _ := strings.Cut(reason, ". To mend ")
-			e.mend(cure, tc.at)
+			_, fix, _ := strings.Cut(reason, ". To mend ")
+			e.applyFix(fix, tc.at)
 			e.mustCheck(tc.properties)
 		})
 	}
 	t.Logf("%d cases", cases)
 }
 
-func newDenied(t *testing.T, tc denied) *env {
+// newDenied returns an account in which that is denied.
+func newDenied(t *testing.T, tc denial) *env {
 	t.Helper()
+	e := newEnv(t, options{})
 	if tc.provider == nil {
-		e := newChecked(t, options{})
+		e.Provide()
 		e.Cloud.Edit(tc.deny)
 		return e
 	}
 	// The provider's policies must be there before the provider.
-	t.Parallel()
-	e := startDesk(t, options{Timeout: checkTimeout})
 	e.Cloud.Edit(tc.deny)
 	e.Provide(tc.provider...)
 	return e
 }
 
 // roleDenials are denials of the role's calls.
-func roleDenials() []denied {
-	var list []denied
-	for _, action := range theActions {
-		list = append(list, denied{
+func roleDenials() []denial {
+	var list []denial
+	for _, action := range exportActions {
+		list = append(list, denial{
 			name: "bucket policy denies " + action, check: action, layer: "an explicit Deny in the bucket policy",
 			deny:  func(s *aws.State) { s.Buckets[bucketName].Policy = denyRoles(action) },
-			where: "the bucket policy of " + bucketName, at: inBucket,
-		}, denied{
+			where: "the bucket policy of " + bucketName, at: bucketPolicy,
+		}, denial{
 			name: "boundary lacks " + action, check: action, layer: "nothing allows it in the role's permissions boundary",
 			provider: []string{"PermissionsBoundaryArn", houseBoundary},
-			deny:     func(s *aws.State) { houseBoundaryOf(s, allowBut(action)) },
-			where:    "add to the permissions boundary " + houseBoundary, at: inHouseBoundary,
+			deny:     func(s *aws.State) { addHouseBoundary(s, allowBut(action)) },
+			where:    "add to the permissions boundary " + houseBoundary, at: houseBoundaryPolicy,
 		})
 	}
 	const put = "s3:PutObject"
-	return append(list, denied{
+	return append(list, denial{
 		name: "boundary denies", check: put, layer: "an explicit Deny in the role's permissions boundary",
 		provider: []string{"PermissionsBoundaryArn", houseBoundary},
-		deny:     func(s *aws.State) { houseBoundaryOf(s, allowAll, denyOf(put, "")) },
-		where:    "the permissions boundary " + houseBoundary, at: inHouseBoundary,
-	}, denied{
+		deny:     func(s *aws.State) { addHouseBoundary(s, allowAll, denyOf(put, "")) },
+		where:    "the permissions boundary " + houseBoundary, at: houseBoundaryPolicy,
+	}, denial{
 		name: "SCP denies", check: put, layer: "an explicit Deny in a service control policy (SCP)",
-		deny:  func(s *aws.State) { guard(s, aws.LayerSCP, allowAll, denyOf(put, "")) },
-		where: "service control policy (SCP)", at: inGuardrail,
-	}, denied{
+		deny:  func(s *aws.State) { setGuardrail(s, aws.LayerSCP, allowAll, denyOf(put, "")) },
+		where: "service control policy (SCP)", at: guardrailPolicy,
+	}, denial{
 		name: "SCP allows too little", check: put, layer: "nothing allows it in a service control policy (SCP)",
-		deny:  func(s *aws.State) { guard(s, aws.LayerSCP, allowBut(put)) },
-		where: "add to the organization's service control policy (SCP)", at: inGuardrail,
-	}, denied{
+		deny:  func(s *aws.State) { setGuardrail(s, aws.LayerSCP, allowBut(put)) },
+		where: "add to the organization's service control policy (SCP)", at: guardrailPolicy,
+	}, denial{
 		name: "RCP denies", check: put, layer: "an explicit Deny in a resource control policy (RCP)",
-		deny:  func(s *aws.State) { guard(s, aws.LayerRCP, denyOf(put, `,"Principal":"*"`)) },
-		where: "resource control policy (RCP)", at: inGuardrail,
-	}, denied{
+		deny:  func(s *aws.State) { setGuardrail(s, aws.LayerRCP, denyOf(put, `,"Principal":"*"`)) },
+		where: "resource control policy (RCP)", at: guardrailPolicy,
+	}, denial{
 		name: "endpoint denies", check: put, layer: "an explicit Deny in a VPC endpoint policy",
 		deny: func(s *aws.State) {
-			guard(s, aws.LayerVPCEndpoint, `{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}`, denyOf(put, `,"Principal":"*"`))
+			setGuardrail(s, aws.LayerVPCEndpoint, `{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}`, denyOf(put, `,"Principal":"*"`))
 		},
-		where: "the policy of the VPC endpoint that the function's calls pass", at: inGuardrail,
-	}, denied{
+		where: "the policy of the VPC endpoint that the function's calls pass", at: guardrailPolicy,
+	}, denial{
 		name: "endpoint allows too little", check: put, layer: "nothing allows it in a VPC endpoint policy",
 		deny: func(s *aws.State) {
-			guard(s, aws.LayerVPCEndpoint, `{"Effect":"Allow","Principal":"*","NotAction":["s3:PutObject","s3:PutObjectAcl"],"Resource":"*"}`)
+			setGuardrail(s, aws.LayerVPCEndpoint, `{"Effect":"Allow","Principal":"*","NotAction":["s3:PutObject","s3:PutObjectAcl"],"Resource":"*"}`)
 		},
-		where: "add to the policy of the VPC endpoint that the function's calls pass", at: inGuardrail,
-	}, denied{
+		where: "add to the policy of the VPC endpoint that the function's calls pass", at: guardrailPolicy,
+	}, denial{
 		name: "another account's bucket", check: put, layer: "AWS does not say by which policy",
 		properties: properties{"BucketOwner": otherAccount},
 		deny:       func(s *aws.State) { s.Buckets[bucketName].Account = otherAccount },
-		where:      "its owner adds to the bucket policy of " + bucketName, at: inBucket,
+		where:      "its owner adds to the bucket policy of " + bucketName, at: bucketPolicy,
 	})
 }
 
 // functionDenials are denials of sts:AssumeRole to the function.
-func functionDenials() []denied {
+func functionDenials() []denial {
 	const assume = "sts:AssumeRole"
 	deny := denyOf(assume, "")
-	return []denied{{
+	return []denial{{
 		name: "assume, SCP denies", check: assume, layer: "an explicit Deny in a service control policy (SCP)",
-		deny:  func(s *aws.State) { guard(s, aws.LayerSCP, allowAll, deny) },
-		where: "service control policy (SCP)", at: inGuardrail,
+		deny:  func(s *aws.State) { setGuardrail(s, aws.LayerSCP, allowAll, deny) },
+		where: "service control policy (SCP)", at: guardrailPolicy,
 	}, {
 		name: "assume, RCP denies", check: assume, layer: "an explicit Deny in a resource control policy (RCP)",
-		deny:  func(s *aws.State) { guard(s, aws.LayerRCP, denyOf(assume, `,"Principal":"*"`)) },
-		where: "resource control policy (RCP)", at: inGuardrail,
+		deny:  func(s *aws.State) { setGuardrail(s, aws.LayerRCP, denyOf(assume, `,"Principal":"*"`)) },
+		where: "resource control policy (RCP)", at: guardrailPolicy,
 	}, {
 		name: "assume, endpoint allows too little", check: assume, layer: "nothing allows it in a VPC endpoint policy",
 		deny: func(s *aws.State) {
-			guard(s, aws.LayerVPCEndpoint, `{"Effect":"Allow","Principal":"*","NotAction":"sts:AssumeRole","Resource":"*"}`)
+			setGuardrail(s, aws.LayerVPCEndpoint, `{"Effect":"Allow","Principal":"*","NotAction":"sts:AssumeRole","Resource":"*"}`)
 		},
-		where: "the policy of the VPC endpoint", at: inGuardrail,
+		where: "the policy of the VPC endpoint", at: guardrailPolicy,
 	}, {
 		name: "assume, the function's boundary lacks it", check: assume, layer: "the permissions boundary of the function's role",
 		provider: []string{"FunctionPermissionsBoundaryArn", houseBoundary},
-		deny:     func(s *aws.State) { houseBoundaryOf(s, allowBut(assume)) },
-		where:    "add to the permissions boundary of the function's role", at: inHouseBoundary,
+		deny:     func(s *aws.State) { addHouseBoundary(s, allowBut(assume)) },
+		where:    "add to the permissions boundary of the function's role", at: houseBoundaryPolicy,
 	}, {
 		name: "assume, the function's boundary denies it", check: assume, layer: "the permissions boundary of the function's role",
 		provider: []string{"FunctionPermissionsBoundaryArn", houseBoundary},
-		deny:     func(s *aws.State) { houseBoundaryOf(s, allowAll, deny) },
-		where:    "spare the function's role from the Deny in the permissions boundary of the function's role", at: inHouseBoundary,
+		deny:     func(s *aws.State) { addHouseBoundary(s, allowAll, deny) },
+		where:    "spare the function's role from the Deny in the permissions boundary of the function's role", at: houseBoundaryPolicy,
 	}}
 }

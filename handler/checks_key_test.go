@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 const (
@@ -21,7 +22,7 @@ func keyAllows(actions string) string {
 
 // keyDenies is a statement of a key policy that denies the export roles an action.
 func keyDenies(action string) string {
-	return `{"Effect":"Deny","Principal":"*","Action":"` + action + `","Resource":"*",` + roles + `}`
+	return `{"Effect":"Deny","Principal":"*","Action":"` + action + `","Resource":"*",` + exportRolesOnly + `}`
 }
 
 // encrypt makes a key with an alias and a policy, and encrypts the bucket with
@@ -33,53 +34,53 @@ func encrypt(s *aws.State, name string, statements ...string) {
 }
 
 // keyDenials are denials of the bucket's key.
-func keyDenials() []denied {
+func keyDenials() []denial {
 	const put = "s3:PutObject"
 	const generate = "denied for want of kms:GenerateDataKey"
-	return []denied{{
+	return []denial{{
 		name: "key policy has neither role nor account", check: put, layer: generate + " because nothing allows it in the KMS key's policy",
 		deny: func(s *aws.State) {
 			encrypt(s, keyARN, `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+otherAccount+`:root"},"Action":"kms:*","Resource":"*"}`)
 		},
-		where: "add to the policy of the KMS key " + keyARN, at: inKey,
+		where: "add to the policy of the KMS key " + keyARN, at: keyPolicy,
 	}, {
 		name: "key policy denies", check: put, layer: generate + " by an explicit Deny in the KMS key's policy",
 		deny:  func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`), keyDenies("kms:GenerateDataKey")) },
-		where: "the policy of the KMS key " + keyARN, at: inKey,
+		where: "the policy of the KMS key " + keyARN, at: keyPolicy,
 	}, {
 		// An object of one part can be written, a greater one cannot.
 		name: "key policy lacks kms:Decrypt", check: "Encryption", layer: "denied for want of kms:Decrypt because nothing allows it in the KMS key's policy",
 		deny:  func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:GenerateDataKey"`)) },
-		where: "add to the policy of the KMS key " + keyARN, at: inKey,
+		where: "add to the policy of the KMS key " + keyARN, at: keyPolicy,
 	}, {
 		name: "by alias, key policy lacks the account", check: put, layer: generate,
 		deny: func(s *aws.State) {
 			encrypt(s, aliasARN, `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+otherAccount+`:root"},"Action":"kms:*","Resource":"*"}`)
 		},
-		where: "add to the policy of the KMS key " + keyARN, at: inKey,
+		where: "add to the policy of the KMS key " + keyARN, at: keyPolicy,
 	}, {
 		name: "boundary lacks the key", check: put, layer: generate + " because nothing allows it in the role's permissions boundary",
 		provider: []string{"PermissionsBoundaryArn", houseBoundary},
 		deny: func(s *aws.State) {
 			encrypt(s, keyARN, keyAllows(`"kms:*"`))
-			houseBoundaryOf(s, `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`)
+			addHouseBoundary(s, `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`)
 		},
-		where: "add to the permissions boundary " + houseBoundary, at: inHouseBoundary,
+		where: "add to the permissions boundary " + houseBoundary, at: houseBoundaryPolicy,
 	}, {
 		name: "boundary lacks the key, by alias", check: put, layer: generate + " because nothing allows it in the role's permissions boundary",
 		provider: []string{"PermissionsBoundaryArn", houseBoundary},
 		deny: func(s *aws.State) {
 			encrypt(s, aliasARN, keyAllows(`"kms:*"`))
-			houseBoundaryOf(s, `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`)
+			addHouseBoundary(s, `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`)
 		},
-		where: "add to the permissions boundary " + houseBoundary, at: inHouseBoundary,
+		where: "add to the permissions boundary " + houseBoundary, at: houseBoundaryPolicy,
 	}, {
 		name: "SCP lacks the key", check: put, layer: generate + " because nothing allows it in a service control policy (SCP)",
 		deny: func(s *aws.State) {
 			encrypt(s, keyARN, keyAllows(`"kms:*"`))
-			guard(s, aws.LayerSCP, `{"Effect":"Allow","NotAction":"kms:*","Resource":"*"}`)
+			setGuardrail(s, aws.LayerSCP, `{"Effect":"Allow","NotAction":"kms:*","Resource":"*"}`)
 		},
-		where: "add to the organization's service control policy (SCP)", at: inGuardrail,
+		where: "add to the organization's service control policy (SCP)", at: guardrailPolicy,
 	}, {
 		name: "another account's key", check: put, layer: generate + ", and AWS does not say by which policy",
 		deny: func(s *aws.State) {
@@ -93,8 +94,8 @@ func keyDenials() []denied {
 	}}
 }
 
-// TestKeys: the bucket's key is detected by whatever name, granted to the role
-// for S3 alone, and proven, with an object and without.
+// TestKeys: the bucket's key is found by whatever name, the role may use it through S3
+// alone, and that is proven, with an object and without.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -114,8 +115,8 @@ func TestKeys(t *testing.T) {
 		"AWS's own by alias":    {"alias/aws/s3", nil, ""},
 		"Full access has a key": {keyARN, properties{"AccessMode": "Full"}, keyARN},
 	} {
-		t.Run(name, func(t *testing.T) {
-			e := newChecked(t, options{}, "AllowFullAccess", "true")
+		harness.Run(t, name, func(t *testing.T) {
+			e := newApp(t, options{}, "AllowFullAccess", "true")
 			e.Cloud.Edit(func(s *aws.State) { encrypt(s, tc.key, keyAllows(`"kms:*"`)) })
 			if got := e.mustCheck(tc.properties)["Encryption"]; got != "PASS" {
 				t.Errorf("Encryption is %s, want PASS", got)
@@ -138,12 +139,13 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestKeyIsInNoState: a key that nobody can use fails with the step that mends it.
-func TestKeyIsInNoState(t *testing.T) {
+// TestUnusableKey: with a key that nobody can use the create fails, and the reason says
+// what to do about it.
+func TestUnusableKey(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		spoil, mend func(*aws.State)
-		cure        string
+		spoil, repair func(*aws.State)
+		fix           string
 	}{
 		"disabled": {
 			func(s *aws.State) { s.Keys[keyARN].State = "Disabled" }, func(s *aws.State) { s.Keys[keyARN].State = "Enabled" },
@@ -159,64 +161,69 @@ func TestKeyIsInNoState(t *testing.T) {
 		},
 	} {
 		for mode, p := range map[string]properties{"object": nil, "no object": {"ProbeWrites": "false"}} {
-			t.Run(name+", "+mode, func(t *testing.T) {
-				e := newChecked(t, options{})
+			harness.Run(t, name+", "+mode, func(t *testing.T) {
+				e := newApp(t, options{})
 				e.Cloud.Edit(func(s *aws.State) {
 					encrypt(s, keyARN, keyAllows(`"kms:*"`))
 					tc.spoil(s)
 				})
 				reason := e.mustFail(p)
-				if !strings.Contains(reason, "s3:PutObject, Encryption: refused: KMS.") || !strings.Contains(reason, tc.cure) {
-					t.Errorf("the reason does not name %q: %s", tc.cure, reason)
+				if !strings.Contains(reason, "s3:PutObject, Encryption: refused: KMS.") || !strings.Contains(reason, tc.fix) {
+					t.Errorf("the reason does not name %q: %s", tc.fix, reason)
 				}
-				e.Cloud.Edit(tc.mend)
+				e.Cloud.Edit(tc.repair)
 				e.mustCheck(p)
 			})
 		}
 	}
 }
 
-// TestKeyIsNotTheOneNamed: KmsKeyArn is another key than the bucket's; the
-// reason names the right one.
-func TestKeyIsNotTheOneNamed(t *testing.T) {
-	e := newChecked(t, options{})
-	e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
-	reason := e.mustFail(properties{"KmsKeyArn": foreignKey})
-	e.mustCheck(properties{"KmsKeyArn": keyTold(t, reason)})
+// TestWrongKeyNamed: KmsKeyArn is not the bucket's key; the reason names the right one.
+func TestWrongKeyNamed(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newApp(t, options{})
+		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+		reason := e.mustFail(properties{"KmsKeyArn": foreignKey})
+		e.mustCheck(properties{"KmsKeyArn": keyInReason(t, reason)})
+	})
 }
 
-// keyTold returns the ARN that the reason says to set KmsKeyArn to.
-func keyTold(t *testing.T, reason string) string {
+// keyInReason returns the ARN to which the reason says to set KmsKeyArn.
+func keyInReason(t *testing.T, reason string) string {
 	t.Helper()
-	_, told, _ := strings.Cut(reason, "set KmsKeyArn to ")
-	told, _, _ = strings.Cut(told, " ")
-	if told != keyARN {
-		t.Errorf("the reason names the key %q, want %s: %s", told, keyARN, reason)
+	_, arn, _ := strings.Cut(reason, "set KmsKeyArn to ")
+	arn, _, _ = strings.Cut(arn, " ")
+	if arn != keyARN {
+		t.Errorf("the reason names the key %q, want %s: %s", arn, keyARN, reason)
 	}
-	return told
+	return arn
 }
 
 // TestKeyCannotBeRead: the function may not read the bucket's encryption. The
-// write tells the key, and with that in KmsKeyArn all is well.
+// answer to the write names the key, and with that in KmsKeyArn all is well.
 func TestKeyCannotBeRead(t *testing.T) {
-	e := newChecked(t, options{})
-	e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
-	e.Cloud.Inject(&aws.Fault{Op: "s3:GetBucketEncryption", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
-	reason := e.mustFail(nil)
-	checks := e.mustCheck(properties{"KmsKeyArn": keyTold(t, reason)})
-	if checks["Encryption"] != "PASS" {
-		t.Errorf("Encryption is %s, want PASS", checks["Encryption"])
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		e := newApp(t, options{})
+		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+		e.Cloud.Inject(&aws.Fault{Op: "s3:GetBucketEncryption", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
+		reason := e.mustFail(nil)
+		checks := e.mustCheck(properties{"KmsKeyArn": keyInReason(t, reason)})
+		if checks["Encryption"] != "PASS" {
+			t.Errorf("Encryption is %s, want PASS", checks["Encryption"])
+		}
+	})
 }
 
-// TestNoKeyCannotBeRead: the same without a key is only a warning.
+// TestNoKeyCannotBeRead: the same where the bucket has no key is only a warning.
 func TestNoKeyCannotBeRead(t *testing.T) {
-	e := newChecked(t, options{})
-	e.Cloud.Inject(&aws.Fault{Op: "s3:GetBucketEncryption", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
-	if got := e.mustCheck(nil)["Encryption"]; got != "WARN" {
-		t.Errorf("Encryption is %s, want WARN", got)
-	}
-	if got := e.logged("Encryption"); !strings.Contains(got.Fix, "set KmsKeyArn") {
-		t.Errorf("the log tells %+v", got)
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		e := newApp(t, options{})
+		e.Cloud.Inject(&aws.Fault{Op: "s3:GetBucketEncryption", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
+		if got := e.mustCheck(nil)["Encryption"]; got != "WARN" {
+			t.Errorf("Encryption is %s, want WARN", got)
+		}
+		if got := e.logged("Encryption"); !strings.Contains(got.Fix, "set KmsKeyArn") {
+			t.Errorf("the log says %+v", got)
+		}
+	})
 }

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
-// TestReasonIsWhole: with all names as long as they may be and all checks
-// failing, the reason has each check and a statement that is not cut.
+// TestReasonIsWhole: with all names as long as they may be and all checks failing, the
+// reason has each check and a statement that is not cut off.
 func TestReasonIsWhole(t *testing.T) {
 	t.Parallel()
 	bucket := strings.Repeat("long-bucket-", 5) + "abc"
@@ -16,7 +17,7 @@ func TestReasonIsWhole(t *testing.T) {
 		"BucketName": bucket, "RoleName": strings.Repeat("LongRole", 8), "ExternalId": strings.Repeat("long-id/", 64),
 		"ObjectPrefix": strings.Repeat("a-long-prefix/", 36) + "1234567/",
 	}
-	long := func(e *env, policy string) {
+	addLongNames := func(e *env, policy string) {
 		e.Cloud.Edit(func(s *aws.State) {
 			encrypt(s, keyARN, keyAllows(`"kms:*"`))
 			s.Buckets[bucket] = &aws.Bucket{Name: bucket, Account: account, Region: region, Ownership: "BucketOwnerPreferred", Policy: policy,
@@ -24,71 +25,71 @@ func TestReasonIsWhole(t *testing.T) {
 		})
 	}
 	at := func(s *aws.State) *string { return &s.Buckets[bucket].Policy }
-	t.Run("denied", func(t *testing.T) {
-		e := newChecked(t, options{})
-		long(e, policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*",`+roles+`}`))
+	harness.Run(t, "denied", func(t *testing.T) {
+		e := newApp(t, options{})
+		addLongNames(e, policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*",`+exportRolesOnly+`}`))
 		reason := e.mustFail(p)
 		for _, want := range []string{"s3:GetBucketLocation, s3:ListBucket, s3:PutObject: denied by an explicit Deny in the bucket policy", "more in log group"} {
 			if !strings.Contains(reason, want) {
 				t.Errorf("the reason does not say %q: %s", want, reason)
 			}
 		}
-		e.mend(reason, at)
+		e.applyFix(reason, at)
 		e.mustCheck(p)
 	})
-	t.Run("another account's", func(t *testing.T) {
-		e := newChecked(t, options{})
-		long(e, "")
+	harness.Run(t, "another account's", func(t *testing.T) {
+		e := newApp(t, options{})
+		addLongNames(e, "")
 		e.Cloud.Edit(func(s *aws.State) {
 			s.Buckets[bucket].Account = otherAccount
 			s.Keys[keyARN].Policy = policyOf(keyAllows(`"kms:*"`))
 		})
-		p := p.with(properties{"BucketOwner": otherAccount, "KmsKeyArn": keyARN})
+		p := p.With(properties{"BucketOwner": otherAccount, "KmsKeyArn": keyARN})
 		reason := e.mustFail(p)
 		for _, want := range []string{"s3:GetBucketLocation, s3:ListBucket, s3:PutObject: denied", "Bucket: " + bucket, "more in log group"} {
 			if !strings.Contains(reason, want) {
 				t.Errorf("the reason does not say %q: %s", want, reason)
 			}
 		}
-		e.mend(reason, at)
+		e.applyFix(reason, at)
 		e.mustCheck(p)
 	})
 	// A statement of which JSON escapes every byte does not fit; the log has it.
-	t.Run("does not fit", func(t *testing.T) {
-		e := newChecked(t, options{})
-		p := p.with(properties{"ObjectPrefix": strings.Repeat(`"`, 511) + "/"})
-		long(e, "")
+	harness.Run(t, "does not fit", func(t *testing.T) {
+		e := newApp(t, options{})
+		p := p.With(properties{"ObjectPrefix": strings.Repeat(`"`, 511) + "/"})
+		addLongNames(e, "")
 		e.Cloud.Edit(func(s *aws.State) { s.Buckets[bucket].Account = otherAccount })
 		p["BucketOwner"], p["KmsKeyArn"] = otherAccount, keyARN
 		reason := e.mustFail(p)
 		if !strings.Contains(reason, "To mend s3:GetBucketLocation: the log says how") {
 			t.Errorf("the reason does not point to the log: %s", reason)
 		}
-		e.mend(e.logged("s3:GetBucketLocation").Fix, at)
+		e.applyFix(e.logged("s3:GetBucketLocation").Fix, at)
 		e.mustCheck(p)
 	})
 }
 
-// TestCureOutlivesTheStack: after a failed create the stack is deleted, and with
-// it function and role; what was pasted still names those of the next one.
-func TestCureOutlivesTheStack(t *testing.T) {
+// TestFixOutlivesTheStack: after a failed create the stack is deleted, and the function
+// and the role with it. What was pasted fits those of the next stack as well.
+func TestFixOutlivesTheStack(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		deny func(*aws.State)
-		at   place
+		at   policyIn
 	}{
-		"the role's":     {func(s *aws.State) { s.Buckets[bucketName].Policy = denyRoles("s3:PutObject") }, inBucket},
-		"the function's": {func(s *aws.State) { guard(s, aws.LayerSCP, allowAll, denyOf("sts:AssumeRole", "")) }, inGuardrail},
+		"the role's":     {func(s *aws.State) { s.Buckets[bucketName].Policy = denyRoles("s3:PutObject") }, bucketPolicy},
+		"the function's": {func(s *aws.State) { setGuardrail(s, aws.LayerSCP, allowAll, denyOf("sts:AssumeRole", "")) }, guardrailPolicy},
 	} {
-		t.Run(name, func(t *testing.T) {
-			e := newDesk(t, options{Timeout: checkTimeout})
+		harness.Run(t, name, func(t *testing.T) {
+			e := newEnv(t, options{})
 			e.Cloud.Edit(tc.deny)
 			if _, err := e.Deploy(); err == nil {
 				t.Fatal("the stack was created")
 			}
 			reason := e.VerdictOf(e.Latest("Create")).Reason
 			e.Delete(stackName)
-			e.mend(reason, tc.at)
+			e.applyFix(reason, tc.at)
 			e.MustDeploy()
 		})
 	}

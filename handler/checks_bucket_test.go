@@ -7,9 +7,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
-// clean is what the checks say of a bucket as AWS makes it.
+// clean is what the checks say of a bucket as AWS makes it by default.
 func clean() map[string]string {
 	return map[string]string{
 		"Bucket": "PASS", "sts:AssumeRole": "PASS", "s3:GetBucketLocation": "PASS", "s3:ListBucket": "PASS",
@@ -18,7 +19,7 @@ func clean() map[string]string {
 	}
 }
 
-// cleanBut is clean with other verdicts on the pairs of check and verdict.
+// cleanBut is clean but for some checks: pairs of check and verdict.
 func cleanBut(pairs ...string) map[string]string {
 	checks := clean()
 	for i := 0; i < len(pairs); i += 2 {
@@ -27,8 +28,8 @@ func cleanBut(pairs ...string) map[string]string {
 	return checks
 }
 
-// ownerPolicy is what another account's bucket policy must say: the role's four
-// actions, and that the function may look and clean up.
+// ownerPolicy is what the policy of another account's bucket must say: that the role may
+// do what an export needs, and that the function may look and clean up.
 func ownerPolicy() string {
 	return policyOf(
 		`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+account+`:root"},
@@ -43,11 +44,11 @@ func ownerPolicy() string {
 	)
 }
 
-// TestBuckets: every kind of bucket on which exports work is accepted, each with
-// the verdicts that explain it, and nothing is left in it.
+// TestBuckets: every kind of bucket to which exports work is accepted, each with the
+// verdicts that explain it, and nothing is left in the bucket.
 func TestBuckets(t *testing.T) {
 	t.Parallel()
-	// What the check ObjectLock tells, in part.
+	// What the check ObjectLock says, in part.
 	lock := map[string]string{
 		"retention": "has a default retention", "MFA delete": "has MFA delete",
 		"deletion denied to everyone":             "could not delete an object again (denied by an explicit Deny in the bucket policy)",
@@ -70,7 +71,7 @@ func TestBuckets(t *testing.T) {
 			properties{"BucketOwner": otherAccount}, clean(), 0},
 		"another account's, not readable": {func(b *aws.Bucket) {
 			b.Account, b.Policy = otherAccount, policyOf(`{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"s3:*",
-				"Resource":"*",`+roles+`}`)
+				"Resource":"*",`+exportRolesOnly+`}`)
 		}, properties{"BucketOwner": otherAccount}, cleanBut("Bucket", "NOT_TESTED", "Encryption", "WARN",
 			"ObjectOwnership", "NOT_TESTED", "ObjectLock", "NOT_TESTED", "NoReadAccess", "NOT_TESTED", "NoDeleteAccess", "NOT_TESTED"), 0},
 		"HeadBucket denied to the function": {func(b *aws.Bucket) {
@@ -116,8 +117,8 @@ func TestBuckets(t *testing.T) {
 		"full access, versioned":      {func(b *aws.Bucket) { b.Versioning = "Enabled" }, properties{"AccessMode": "Full"}, cleanBut("NoReadAccess", "NOT_TESTED", "NoDeleteAccess", "NOT_TESTED"), 0},
 		"full access, below a prefix": {nil, properties{"AccessMode": "Full", "ObjectPrefix": "exports/"}, cleanBut("NoReadAccess", "NOT_TESTED", "NoDeleteAccess", "NOT_TESTED"), 0},
 	} {
-		t.Run(name, func(t *testing.T) {
-			e := newChecked(t, options{}, "AllowFullAccess", "true")
+		harness.Run(t, name, func(t *testing.T) {
+			e := newApp(t, options{}, "AllowFullAccess", "true")
 			if tc.bucket != nil {
 				e.EditBucket(tc.bucket)
 			}
@@ -126,7 +127,7 @@ func TestBuckets(t *testing.T) {
 			}
 			e.wantNothingWritten(tc.versions)
 			if got := e.logged("ObjectLock"); !strings.Contains(got.Detail, lock[name]) {
-				t.Errorf("the log tells %+v, want %q", got, lock[name])
+				t.Errorf("the log says %+v, want %q", got, lock[name])
 			}
 			for _, c := range e.Cloud.Calls() {
 				if c.Op == "s3:PutObject" && tc.checks["NoReadAccess"] == "NOT_TESTED" && tc.properties["AccessMode"] == nil {
@@ -150,12 +151,13 @@ func (e *env) wantNothingWritten(versions int) {
 }
 
 // TestWrongOwner: a bucket of another account, or a BucketOwner that is wrong,
-// look alike; the reason names both, and either cure works.
+// look alike. The reason names both, and what it says to do
+// works for either.
 func TestWrongOwner(t *testing.T) {
 	t.Parallel()
 	const both = bucketName + " belongs to another account than BucketOwner "
-	t.Run("BucketOwner is wrong", func(t *testing.T) {
-		e := newChecked(t, options{})
+	harness.Run(t, "BucketOwner is wrong", func(t *testing.T) {
+		e := newApp(t, options{})
 		reason := e.mustFail(properties{"BucketOwner": otherAccount})
 		for _, want := range []string{both + otherAccount, "the function may not read it", "set BucketOwner to the account that owns the bucket"} {
 			if !strings.Contains(reason, want) {
@@ -164,8 +166,8 @@ func TestWrongOwner(t *testing.T) {
 		}
 		e.mustCheck(nil)
 	})
-	t.Run("the bucket is another's", func(t *testing.T) {
-		e := newChecked(t, options{})
+	harness.Run(t, "the bucket is another's", func(t *testing.T) {
+		e := newApp(t, options{})
 		e.EditBucket(func(b *aws.Bucket) { b.Account = otherAccount })
 		reason := e.mustFail(nil)
 		for _, want := range []string{both + account, "set BucketOwner to the account that owns the bucket"} {
@@ -173,16 +175,17 @@ func TestWrongOwner(t *testing.T) {
 				t.Errorf("the reason does not say %q: %s", want, reason)
 			}
 		}
-		e.mend(reason, inBucket)
+		e.applyFix(reason, bucketPolicy)
 		e.mustCheck(properties{"BucketOwner": otherAccount})
 	})
 }
 
 // TestNoBucket: a missing bucket fails before anything is made, with what to do.
 func TestNoBucket(t *testing.T) {
+	t.Parallel()
 	for name, p := range map[string]properties{"Enforce": nil, "Warn": {"Verification": "Warn"}} {
-		t.Run(name, func(t *testing.T) {
-			e := newChecked(t, options{})
+		harness.Run(t, name, func(t *testing.T) {
+			e := newApp(t, options{})
 			e.Cloud.Edit(func(s *aws.State) { delete(s.Buckets, bucketName) })
 			if p == nil {
 				if reason := e.mustFail(p); !strings.Contains(reason, "Bucket: "+bucketName+" does not exist") || !strings.Contains(reason, "create the bucket first") {
@@ -207,8 +210,8 @@ func TestPutObjectACL(t *testing.T) {
 	t.Parallel()
 	for _, ownership := range []string{"BucketOwnerEnforced", "BucketOwnerPreferred"} {
 		for _, writes := range []string{"true", "false"} {
-			t.Run(ownership+", ProbeWrites "+writes, func(t *testing.T) {
-				e := newChecked(t, options{})
+			harness.Run(t, ownership+", ProbeWrites "+writes, func(t *testing.T) {
+				e := newApp(t, options{})
 				e.EditBucket(func(b *aws.Bucket) { b.Ownership, b.Policy = ownership, denyRoles("s3:PutObjectAcl") })
 				p := properties{"ProbeWrites": writes}
 				reason := e.mustFail(p)
@@ -216,15 +219,15 @@ func TestPutObjectACL(t *testing.T) {
 					t.Errorf("the reason is %s", reason)
 				}
 				e.wantNothingWritten(0)
-				e.mend(reason, inBucket)
+				e.applyFix(reason, bucketPolicy)
 				e.mustCheck(p)
 			})
 		}
 	}
 	// The function cannot tell whether the bucket has ACLs.
 	for name, ownership := range map[string]string{"has none": "BucketOwnerEnforced", "has": "BucketOwnerPreferred"} {
-		t.Run("not readable, "+name, func(t *testing.T) {
-			e := newChecked(t, options{})
+		harness.Run(t, "not readable, "+name, func(t *testing.T) {
+			e := newApp(t, options{})
 			e.EditBucket(func(b *aws.Bucket) { b.Ownership = ownership })
 			e.Cloud.Inject(&aws.Fault{Op: "s3:GetBucketOwnershipControls", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
 			if diff := cmp.Diff(cleanBut("ObjectOwnership", "NOT_TESTED"), e.mustCheck(nil)); diff != "" {
@@ -234,14 +237,14 @@ func TestPutObjectACL(t *testing.T) {
 	}
 }
 
-// TestTooMuch: a bucket policy that grants the role's session more than exports
-// need is told and not enforced, and leaves neither marker nor delete marker.
+// TestTooMuch: a bucket policy that grants the role's session more than exports need is
+// a warning and fails nothing, and the check leaves neither marker nor delete marker.
 func TestTooMuch(t *testing.T) {
 	t.Parallel()
 	for action, check := range map[string]string{"s3:GetObject": "NoReadAccess", "s3:DeleteObject": "NoDeleteAccess"} {
 		for _, versioning := range []string{"", "Enabled", "Suspended"} {
-			t.Run(action+" "+versioning, func(t *testing.T) {
-				e := newChecked(t, options{})
+			harness.Run(t, action+" "+versioning, func(t *testing.T) {
+				e := newApp(t, options{})
 				role := "arn:aws:sts::" + account + ":assumed-role/exports/bitmovin-access-check"
 				e.EditBucket(func(b *aws.Bucket) {
 					b.Versioning = versioning
@@ -252,7 +255,7 @@ func TestTooMuch(t *testing.T) {
 				}
 				e.wantNothingWritten(0)
 				if got := e.logged(check); !strings.Contains(got.Detail, action+" is allowed") || !strings.Contains(got.Fix, "bucket policy") {
-					t.Errorf("the log tells %+v", got)
+					t.Errorf("the log says %+v", got)
 				}
 			})
 		}
@@ -262,9 +265,9 @@ func TestTooMuch(t *testing.T) {
 // TestWarnAndOff: Warn reports what Enforce would refuse; Off checks nothing.
 func TestWarnAndOff(t *testing.T) {
 	t.Parallel()
-	for _, action := range theActions {
-		t.Run("Warn, "+action, func(t *testing.T) {
-			e := newChecked(t, options{})
+	for _, action := range exportActions {
+		harness.Run(t, "Warn, "+action, func(t *testing.T) {
+			e := newApp(t, options{})
 			e.EditBucket(func(b *aws.Bucket) { b.Policy = denyRoles(action) })
 			want := cleanBut(action, "FAIL")
 			if action == "s3:PutObject" {
@@ -279,27 +282,27 @@ func TestWarnAndOff(t *testing.T) {
 				t.Errorf("AccessVerified is %s, want false", got)
 			}
 			if got := e.logged(action); got.Verdict != "FAIL" || got.Fix == "" {
-				t.Errorf("the log tells %+v", got)
+				t.Errorf("the log says %+v", got)
 			}
 		})
 	}
-	t.Run("Warn, not answered", func(t *testing.T) {
-		e := newChecked(t, options{})
+	harness.Run(t, "Warn, not answered", func(t *testing.T) {
+		e := newApp(t, options{})
 		e.Cloud.Inject(&aws.Fault{Op: "s3:ListObjectsV2", Hang: true})
 		checks := e.mustCheck(properties{"Verification": "Warn"})
 		if got := e.Last().Data["AccessVerified"]; got != "partial" || checks["s3:ListBucket"] != "NOT_TESTED" {
 			t.Errorf("AccessVerified is %s, s3:ListBucket %s; want partial and NOT_TESTED", got, checks["s3:ListBucket"])
 		}
 	})
-	t.Run("Enforce, not answered", func(t *testing.T) {
-		e := newChecked(t, options{})
+	harness.Run(t, "Enforce, not answered", func(t *testing.T) {
+		e := newApp(t, options{})
 		e.Cloud.Inject(&aws.Fault{Op: "s3:ListObjectsV2", Hang: true})
 		if reason := e.mustFail(nil); !strings.Contains(reason, "not verified: s3:ListBucket: got no answer") {
 			t.Errorf("the reason is %s", reason)
 		}
 	})
-	t.Run("Off", func(t *testing.T) {
-		e := newChecked(t, options{})
+	harness.Run(t, "Off", func(t *testing.T) {
+		e := newApp(t, options{})
 		e.EditBucket(func(b *aws.Bucket) { b.Policy = denyRoles("s3:PutObject") })
 		checks := e.mustCheck(properties{"Verification": "Off"})
 		if got := e.Last().Data["AccessVerified"]; got != "skipped" || len(checks) != 0 {
