@@ -24,6 +24,8 @@ const (
 	providerStack = harness.ProviderStack
 	appStack      = harness.AppStack
 	logicalID     = harness.LogicalID
+	secretARN     = harness.SecretARN
+	oldSecretARN  = harness.OldSecretARN
 )
 
 // What several suites have in the account.

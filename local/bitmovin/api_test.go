@@ -5,23 +5,41 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 const path = "/analytics/outputs/s3-role-based"
 
+// An api is one in memory, for a test in a bubble, and a client of it.
+type api struct {
+	*bitmovin.API
+	client *http.Client
+}
+
 // start starts an API with one key of two organizations.
-func start(t *testing.T, o bitmovin.Options) *bitmovin.API {
+func start(t *testing.T, o bitmovin.Options) *api {
 	t.Helper()
-	a := bitmovin.Start(o)
+	memory := network.NewMemory(1)
+	o.Network = memory
+	a := &api{bitmovin.Start(o), &http.Client{Transport: memory}}
 	t.Cleanup(a.Close)
 	a.Edit(func(s *bitmovin.State) { s.Keys["key"] = []string{"org-1", "org-2"} })
 	return a
+}
+
+// bubble runs a test beside others, in virtual time.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, test)
 }
 
 // An envelope is a response.
@@ -42,7 +60,7 @@ type envelope struct {
 }
 
 // call makes a call with pairs of header and value.
-func call(t *testing.T, a *bitmovin.API, method, rest, body string, header ...string) (e envelope) {
+func (a *api) call(t *testing.T, method, rest, body string, header ...string) (e envelope) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, a.URL()+rest, strings.NewReader(body))
 	if err != nil {
@@ -52,7 +70,7 @@ func call(t *testing.T, a *bitmovin.API, method, rest, body string, header ...st
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := a.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +96,6 @@ func body(name, more string) string {
 
 func TestCreate(t *testing.T) {
 	t.Parallel()
-	a := start(t, bitmovin.Options{})
 	for _, tt := range []struct {
 		name, body string
 		code       int
@@ -97,102 +114,118 @@ func TestCreate(t *testing.T) {
 		{"no JSON", `{`, 400, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			e := call(t, a, http.MethodPost, path, tt.body)
-			if e.code != tt.code {
-				t.Fatalf("status %d, want %d: %+v", e.code, tt.code, e)
-			}
-			if tt.code == 201 && (!tt.externalID(e.Data.Result.ExternalID) || e.Data.Result.ID == "") {
-				t.Errorf("output %+v", e.Data.Result.Output)
-			}
-			if tt.code != 201 && (e.Data.Code == 0 || e.Data.Message == "") {
-				t.Errorf("error %+v", e.Data)
-			}
+			bubble(t, func(t *testing.T) {
+				e := start(t, bitmovin.Options{}).call(t, http.MethodPost, path, tt.body)
+				if e.code != tt.code {
+					t.Fatalf("status %d, want %d: %+v", e.code, tt.code, e)
+				}
+				if tt.code == 201 && (!tt.externalID(e.Data.Result.ExternalID) || e.Data.Result.ID == "") {
+					t.Errorf("output %+v", e.Data.Result.Output)
+				}
+				if tt.code != 201 && (e.Data.Code == 0 || e.Data.Message == "") {
+					t.Errorf("error %+v", e.Data)
+				}
+			})
 		})
 	}
 }
 
 func TestLife(t *testing.T) {
-	t.Parallel()
-	a := start(t, bitmovin.Options{})
-	id := call(t, a, http.MethodPost, path, body("o", `,"customData":{"k":"v"}`)).Data.Result.ID
-	for _, tt := range []struct {
-		name, method, rest string
-		header             []string
-		code               int
-	}{
-		{"wrong key", http.MethodGet, "/" + id, []string{"X-Api-Key", "other"}, 401},
-		{"foreign organization", http.MethodGet, "/" + id, []string{"X-Tenant-Org-Id", "org-3"}, 403},
-		{"another organization's output", http.MethodGet, "/" + id, []string{"X-Tenant-Org-Id", "org-2"}, 404},
-		{"another organization's to delete", http.MethodDelete, "/" + id, []string{"X-Tenant-Org-Id", "org-2"}, 404},
-		{"change", http.MethodPut, "/" + id, nil, 501},
-		{"patch", http.MethodPatch, "/" + id, nil, 501},
-		{"get", http.MethodGet, "/" + id, nil, 200},
-		{"custom data", http.MethodGet, "/" + id + "/customData", nil, 200},
-		{"delete", http.MethodDelete, "/" + id, nil, 200},
-		{"get again", http.MethodGet, "/" + id, nil, 404},
-		{"delete again", http.MethodDelete, "/" + id, nil, 404},
-	} {
-		e := call(t, a, tt.method, path+tt.rest, "", tt.header...)
-		if e.code != tt.code {
-			t.Errorf("%s: status %d, want %d", tt.name, e.code, tt.code)
+	bubble(t, func(t *testing.T) {
+		a := start(t, bitmovin.Options{})
+		id := a.call(t, http.MethodPost, path, body("o", `,"customData":{"k":"v"}`)).Data.Result.ID
+		var unknown []string
+		for _, tt := range []struct {
+			name, method, rest string
+			header             []string
+			code               int
+		}{
+			{"wrong key", http.MethodGet, "/" + id, []string{"X-Api-Key", "other"}, 401},
+			{"foreign organization", http.MethodGet, "/" + id, []string{"X-Tenant-Org-Id", "org-3"}, 403},
+			{"another organization's output", http.MethodGet, "/" + id, []string{"X-Tenant-Org-Id", "org-2"}, 404},
+			{"another organization's to delete", http.MethodDelete, "/" + id, []string{"X-Tenant-Org-Id", "org-2"}, 404},
+			{"change", http.MethodPut, "/" + id, nil, 501},
+			{"patch", http.MethodPatch, "/" + id, nil, 501},
+			{"get", http.MethodGet, "/" + id, nil, 200},
+			{"custom data", http.MethodGet, "/" + id + "/customData", nil, 200},
+			{"delete", http.MethodDelete, "/" + id, nil, 200},
+			{"get again", http.MethodGet, "/" + id, nil, 404},
+			{"delete again", http.MethodDelete, "/" + id, nil, 404},
+		} {
+			e := a.call(t, tt.method, path+tt.rest, "", tt.header...)
+			if e.code != tt.code {
+				t.Errorf("%s: status %d, want %d", tt.name, e.code, tt.code)
+			}
+			if e.code == http.StatusNotImplemented {
+				unknown = append(unknown, tt.method+" /v1"+path+tt.rest)
+			}
+			if data := string(e.Data.Result.CustomData); tt.name == "custom data" && data != `{"k":"v"}` {
+				t.Errorf("custom data %s", data)
+			}
 		}
-		if data := string(e.Data.Result.CustomData); tt.name == "custom data" && data != `{"k":"v"}` {
-			t.Errorf("custom data %s", data)
+		if got := a.Unknown(); len(unknown) != 2 || !slices.Equal(got, unknown) {
+			t.Errorf("unknown are %v, want %v", got, unknown)
 		}
-	}
+	})
 }
 
 func TestList(t *testing.T) {
-	t.Parallel()
-	a := start(t, bitmovin.Options{})
-	for i := range 60 {
-		call(t, a, http.MethodPost, path, body("o"+strconv.Itoa(i%2), `,"customData":{"k":"v"}`))
-	}
-	a.Edit(func(s *bitmovin.State) { s.ListOmits = []string{"customData"} })
-	for _, tt := range []struct {
-		query                     string
-		code, total, items, limit int
-	}{
-		{"", 200, 60, 25, 25},
-		{"?limit=100", 200, 60, 60, 100},
-		{"?offset=50", 200, 60, 10, 25},
-		{"?offset=90", 200, 60, 0, 25},
-		{"?name=o1&limit=100", 200, 30, 30, 100},
-		{"?name=o", 200, 0, 0, 25},
-		{"?limit=101", 400, 0, 0, 0},
-	} {
-		e := call(t, a, http.MethodGet, path+tt.query, "")
-		got := e.Data.Result
-		if e.code != tt.code || got.TotalCount != tt.total || len(got.Items) != tt.items || got.Limit != tt.limit {
-			t.Errorf("%q: status %d, %d of %d, limit %d", tt.query, e.code, len(got.Items), got.TotalCount, got.Limit)
+	bubble(t, func(t *testing.T) {
+		a := start(t, bitmovin.Options{})
+		for i := range 60 {
+			a.call(t, http.MethodPost, path, body("o"+strconv.Itoa(i%2), `,"customData":{"k":"v"}`))
 		}
-		if len(got.Items) > 0 && len(got.Items[0].CustomData) > 0 {
-			t.Errorf("%q: the custom data is not left out", tt.query)
+		a.Edit(func(s *bitmovin.State) { s.ListOmits = []string{"customData"} })
+		for _, tt := range []struct {
+			query                     string
+			code, total, items, limit int
+		}{
+			{"", 200, 60, 25, 25},
+			{"?limit=100", 200, 60, 60, 100},
+			{"?offset=50", 200, 60, 10, 25},
+			{"?offset=90", 200, 60, 0, 25},
+			{"?name=o1&limit=100", 200, 30, 30, 100},
+			{"?name=o", 200, 0, 0, 25},
+			{"?limit=101", 400, 0, 0, 0},
+		} {
+			e := a.call(t, http.MethodGet, path+tt.query, "")
+			got := e.Data.Result
+			if e.code != tt.code || got.TotalCount != tt.total || len(got.Items) != tt.items || got.Limit != tt.limit {
+				t.Errorf("%q: status %d, %d of %d, limit %d", tt.query, e.code, len(got.Items), got.TotalCount, got.Limit)
+			}
+			if len(got.Items) > 0 && len(got.Items[0].CustomData) > 0 {
+				t.Errorf("%q: the custom data is not left out", tt.query)
+			}
 		}
-	}
+	})
 }
 
+// TestRate: what is over the limit is refused until the time that the answer names.
 func TestRate(t *testing.T) {
-	t.Parallel()
-	a := start(t, bitmovin.Options{Rate: 3, Window: 100 * time.Millisecond})
-	codes := map[int]int{}
-	var limited envelope
-	for range 5 {
-		e := call(t, a, http.MethodGet, path, "")
-		if codes[e.code]++; e.code == http.StatusTooManyRequests {
-			limited = e
+	bubble(t, func(t *testing.T) {
+		a := start(t, bitmovin.Options{Rate: 3, Window: 10 * time.Second})
+		var limited envelope
+		for n := range 5 {
+			want := http.StatusOK
+			if n >= 3 {
+				want = http.StatusTooManyRequests
+			}
+			if limited = a.call(t, http.MethodGet, path, ""); limited.code != want {
+				t.Errorf("call %d: status %d, want %d", n+1, limited.code, want)
+			}
 		}
-	}
-	if codes[200] != 3 || codes[429] != 2 {
-		t.Errorf("statuses %v, want three of 200 and two of 429", codes)
-	}
-	reset, err := strconv.ParseInt(limited.header.Get("X-Ratelimit-Reset"), 10, 64)
-	if err != nil || time.Until(time.Unix(reset, 0)) > 2*time.Second {
-		t.Errorf("headers %v: %v", limited.header, err)
-	}
-	time.Sleep(100 * time.Millisecond)
-	if e := call(t, a, http.MethodGet, path, ""); e.code != http.StatusOK {
-		t.Errorf("status %d after the window", e.code)
-	}
+		seconds, err := strconv.ParseInt(limited.header.Get("X-Ratelimit-Reset"), 10, 64)
+		wait := time.Until(time.Unix(seconds, 0))
+		if err != nil || wait < 10*time.Second || wait > 11*time.Second {
+			t.Fatalf("headers %v (%v), want a reset 10 s after the first call, in full seconds", limited.header, err)
+		}
+		time.Sleep(wait - 2*time.Second)
+		if e := a.call(t, http.MethodGet, path, ""); e.code != http.StatusTooManyRequests {
+			t.Errorf("status %d before the reset", e.code)
+		}
+		time.Sleep(2 * time.Second)
+		if e := a.call(t, http.MethodGet, path, ""); e.code != http.StatusOK {
+			t.Errorf("status %d after the reset", e.code)
+		}
+	})
 }

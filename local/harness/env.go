@@ -63,6 +63,8 @@ type Env struct {
 	delivered int
 	// before is the bystander as it was before, where there is one.
 	before aws.Role
+	// foreign are somebody else's outputs, where there are any.
+	foreign []*bitmovin.Output
 	// stacks are the names of those that were deployed, in order.
 	stacks []string
 	// onEvent is called for every event, if it is set by Listen.
@@ -137,6 +139,7 @@ func (e *Env) checkPromises() {
 	}
 	e.WaitForAll()
 	e.checkAnswers()
+	e.checkOutputs()
 	WantNoSecret(e.TB, e.Engine.Logs())
 	for _, what := range append(e.Cloud.Unknown(), e.API.Unknown()...) {
 		e.Errorf("something was asked for that is not known on the desk: %s", what)

@@ -5,30 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 const testKey = "key-that-must-not-show"
 
-// serve returns a client of an API that answers by f, which counts from 0.
+// bubble runs a test beside others, in virtual time.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(tryTimeout) }) // past the timer that http.Client leaves
+		test(t)
+	})
+}
+
+// serve returns a client of an API in memory that answers by f, which counts from 0.
 func serve(t *testing.T, f func(n int, w http.ResponseWriter, r *http.Request)) *client {
 	t.Helper()
 	var n atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	memory := network.NewMemory(1)
+	url, stop := memory.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f(int(n.Add(1))-1, w, r)
 	}))
-	t.Cleanup(server.Close)
-	return &client{http: newHTTPClient(http.DefaultTransport), base: server.URL, key: newKey(testKey)}
+	t.Cleanup(stop)
+	return &client{http: newHTTPClient(memory), base: url, key: newKey(testKey)}
 }
 
-// brief is a context that ends before a third try.
-func brief(t *testing.T) context.Context {
+// withDeadline returns a context with the deadline of a function.
+func withDeadline(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -53,25 +66,26 @@ func TestErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			c := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
-				if strings.HasPrefix(r.URL.Path, "/elsewhere") {
-					t.Error("the redirect was followed")
+			bubble(t, func(t *testing.T) {
+				c := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+					if strings.HasPrefix(r.URL.Path, "/elsewhere") {
+						t.Error("the redirect was followed")
+					}
+					w.Header().Set("Location", "/elsewhere")
+					w.WriteHeader(tt.status)
+					fmt.Fprint(w, tt.body) //nolint:errcheck // the client is gone
+				})
+				_, err := c.named(withDeadline(t), "exports")
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("error %v, want %q", err, tt.want)
 				}
-				w.Header().Set("Location", "/elsewhere")
-				w.WriteHeader(tt.status)
-				fmt.Fprint(w, tt.body) //nolint:errcheck // the client is gone
+				if err != nil && strings.Contains(err.Error(), testKey) {
+					t.Errorf("the error tells the key: %v", err)
+				}
+				if tt.status >= 400 && !strings.Contains(fmt.Sprint(err), "GET http://127.0.0.1:") {
+					t.Errorf("error %v, want method and address", err)
+				}
 			})
-			_, err := c.named(brief(t), "exports")
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("error %v, want %q", err, tt.want)
-			}
-			if err != nil && strings.Contains(err.Error(), testKey) {
-				t.Errorf("the error tells the key: %v", err)
-			}
-			if tt.status >= 400 && !strings.Contains(fmt.Sprint(err), "GET http://127.0.0.1:") {
-				t.Errorf("error %v, want method and address", err)
-			}
 		})
 	}
 }
@@ -101,25 +115,24 @@ func TestCreateOnce(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var calls atomic.Int64
-			c := serve(t, func(n int, w http.ResponseWriter, _ *http.Request) {
-				calls.Add(1)
-				if n == 0 {
-					tt.first(w)
-					return
+			bubble(t, func(t *testing.T) {
+				var calls atomic.Int64
+				c := serve(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+					calls.Add(1)
+					if n == 0 {
+						tt.first(w)
+						return
+					}
+					fmt.Fprint(w, made) //nolint:errcheck // the client is gone
+				})
+				o, err := c.create(withDeadline(t), output{Name: "exports"})
+				if (err != nil) != tt.fails || errors.Is(err, errLost) != tt.lost || int(calls.Load()) != tt.calls {
+					t.Errorf("error %v after %d calls, want failed %t, lost %t after %d", err, calls.Load(), tt.fails, tt.lost, tt.calls)
 				}
-				fmt.Fprint(w, made) //nolint:errcheck // the client is gone
+				if err == nil && (o.ID != "o1" || o.ExternalID != "e1") {
+					t.Errorf("output %+v", o)
+				}
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			o, err := c.create(ctx, output{Name: "exports"})
-			if (err != nil) != tt.fails || errors.Is(err, errLost) != tt.lost || int(calls.Load()) != tt.calls {
-				t.Errorf("error %v after %d calls, want failed %t, lost %t after %d", err, calls.Load(), tt.fails, tt.lost, tt.calls)
-			}
-			if err == nil && (o.ID != "o1" || o.ExternalID != "e1") {
-				t.Errorf("output %+v", o)
-			}
 		})
 	}
 }
@@ -137,24 +150,25 @@ func answerWith(status int, body string, header ...string) func(http.ResponseWri
 
 // TestRequest: the key and the organization go into headers, and nowhere else.
 func TestRequest(t *testing.T) {
-	t.Parallel()
-	c := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("X-Api-Key"); got != testKey {
-			t.Errorf("X-Api-Key = %q", got)
+	bubble(t, func(t *testing.T) {
+		c := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+			if got := r.Header.Get("X-Api-Key"); got != testKey {
+				t.Errorf("X-Api-Key = %q", got)
+			}
+			if got := r.Header.Get("X-Tenant-Org-Id"); got != "org" {
+				t.Errorf("X-Tenant-Org-Id = %q", got)
+			}
+			if strings.Contains(r.URL.String(), testKey) {
+				t.Errorf("the key is in the address %s", r.URL)
+			}
+			if want := outputs + "/a%2Fb%3Fc"; r.URL.EscapedPath() != want {
+				t.Errorf("path %s, want %s", r.URL.EscapedPath(), want)
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})
+		c.organization = "org"
+		if err := c.delete(t.Context(), "a/b?c"); err != nil {
+			t.Error(err)
 		}
-		if got := r.Header.Get("X-Tenant-Org-Id"); got != "org" {
-			t.Errorf("X-Tenant-Org-Id = %q", got)
-		}
-		if strings.Contains(r.URL.String(), testKey) {
-			t.Errorf("the key is in the address %s", r.URL)
-		}
-		if want := outputs + "/a%2Fb%3Fc"; r.URL.EscapedPath() != want {
-			t.Errorf("path %s, want %s", r.URL.EscapedPath(), want)
-		}
-		w.WriteHeader(http.StatusNoContent)
 	})
-	c.organization = "org"
-	if err := c.delete(t.Context(), "a/b?c"); err != nil {
-		t.Error(err)
-	}
 }
