@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
@@ -206,6 +207,8 @@ type fault struct {
 	passes bool
 	// removes: the role may be gone.
 	removes bool
+	// timeout of the function, where it is to reach its deadline.
+	timeout time.Duration
 	make    func(e *env) *aws.Fault
 }
 
@@ -215,28 +218,28 @@ func faults() []fault {
 	// What was just made may not be there for IAM yet; and it may vanish.
 	absent := func(c callID) bool { return iam(c) && c.op != "iam:CreateRole" }
 	return []fault{
-		{"error 500", always, true, false, func(*env) *aws.Fault {
+		{"error 500", always, true, false, 0, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 1, Status: http.StatusInternalServerError, Code: "InternalError"}
 		}},
-		{"throttled", always, true, false, func(*env) *aws.Fault {
+		{"throttled", always, true, false, 0, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 3, Code: "Throttling", Message: "Rate exceeded"}
 		}},
-		{"concurrent modification", iam, true, false, func(*env) *aws.Fault {
+		{"concurrent modification", iam, true, false, 0, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 1, Status: http.StatusConflict, Code: "ConcurrentModification"}
 		}},
-		{"hang", always, true, false, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Hang: true} }},
-		{"reset before", always, true, false, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Reset: true} }},
-		{"reset after", always, true, false, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Reset: true, After: true} }},
-		{"kill before", always, true, false, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Kill, Reset: true} }},
-		{"kill after", always, true, false, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Kill, Reset: true, After: true} }},
-		{"not found once", absent, true, false, func(*env) *aws.Fault {
+		{"hang", always, true, false, 0, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Hang: true} }},
+		{"reset before", always, true, false, 0, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Reset: true} }},
+		{"reset after", always, true, false, 0, func(*env) *aws.Fault { return &aws.Fault{Times: 1, Reset: true, After: true} }},
+		{"kill before", always, true, false, 0, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Kill, Reset: true} }},
+		{"kill after", always, true, false, 0, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Kill, Reset: true, After: true} }},
+		{"not found once", absent, true, false, 0, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 1, Status: http.StatusNotFound, Code: "NoSuchEntity"}
 		}},
-		{"vanished", absent, false, true, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Vanish} }},
-		{"denied", always, false, false, func(*env) *aws.Fault {
+		{"vanished", absent, false, true, 0, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Vanish} }},
+		{"denied", always, false, false, 0, func(*env) *aws.Fault {
 			return &aws.Fault{Status: http.StatusForbidden, Code: "AccessDenied", Message: "not authorized with an explicit deny in a service control policy"}
 		}},
-		{"deadline", always, false, false, func(*env) *aws.Fault { return &aws.Fault{Hang: true} }},
+		{"deadline", always, false, false, time.Minute, func(*env) *aws.Fault { return &aws.Fault{Hang: true} }},
 	}
 }
 
@@ -244,7 +247,7 @@ func faults() []fault {
 func (f flow) strike(t *testing.T, c callID, ft fault) {
 	t.Helper()
 	s := f.stretch()
-	e := newApp(t, options{})
+	e := newApp(t, options{Timeout: ft.timeout})
 	e.AddBystanders()
 	e.Listen(s.onEvent)
 	s.begin = func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -123,13 +124,13 @@ func (t task) config(p functionProperties, arn string) (lambda.Config, error) {
 	maps.Copy(env, p.Environment.Variables)
 	maps.Copy(env, o.FunctionEnv)
 	return lambda.Config{
-		Binary: o.Binary, Program: o.Program, Network: o.Memory, Env: env, FunctionARN: arn, MemorySize: memory, Log: o.Log,
+		Binary: o.Binary, Program: o.Program, Network: o.Memory, IDs: t.engine.ids, Env: env, FunctionARN: arn, MemorySize: memory, Log: o.Log,
 		Timeout: cmp.Or(o.Timeout, time.Duration(seconds)*time.Second),
 	}, nil
 }
 
-// configure hands the configuration over, with as many of the delays, by default
-// Lambda's, as there are retries.
+// configure hands the configuration over, with the delays, by default Lambda's, of
+// which there are no more than retries.
 func (d *deployed) configure(delays []time.Duration) error {
 	if delays == nil {
 		delays = lambda.RetryDelays()
@@ -144,8 +145,7 @@ func (d *deployed) configure(delays []time.Duration) error {
 		return fmt.Errorf("maximum event age: %w", err)
 	}
 	c.MaxEventAge = time.Duration(age) * time.Second
-	c.RetryDelays = make([]time.Duration, retries)
-	copy(c.RetryDelays, delays)
+	c.RetryDelays = slices.Clone(delays[:min(retries, len(delays))])
 	d.function.Configure(c)
 	return nil
 }

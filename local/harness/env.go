@@ -55,6 +55,8 @@ type Env struct {
 	// Kept are the roles that may be left, by [aws.RoleKey]: those which the test
 	// made itself.
 	Kept map[string]bool
+	// FailedDeliveries: an attempt may end in an error, which Lambda's retry hides.
+	FailedDeliveries bool
 
 	inMemory bool
 	// lag is how long it takes until all that was written is in force and seen.
@@ -139,6 +141,7 @@ func (e *Env) checkPromises() {
 	}
 	e.WaitForAll()
 	e.checkAnswers()
+	e.checkAttempts()
 	e.checkOutputs()
 	WantNoSecret(e.TB, e.Engine.Logs())
 	for _, what := range append(e.Cloud.Unknown(), e.API.Unknown()...) {
@@ -187,6 +190,19 @@ func (e *Env) checkAnswers() {
 		}
 		if stored != 1 {
 			e.Errorf("%s: %d answers, want one: %s", r.RequestID, stored, r.Payload)
+		}
+	}
+}
+
+// checkAttempts sees that no attempt ended in an error, unless it was cut short: the
+// function answers for what it could not do, and Lambda's retry would hide it.
+func (e *Env) checkAttempts() {
+	e.Helper()
+	for _, r := range e.Engine.Requests() {
+		for i, a := range r.Invocation.Wait() {
+			if a.Err != "" && !a.Killed && !a.TimedOut && !e.FailedDeliveries {
+				e.Errorf("%s of %s, attempt %d: %s", r.RequestType, r.PhysicalResourceID, i+1, a.Err)
+			}
 		}
 	}
 }

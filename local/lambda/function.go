@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bitmovin/bitmovin-export-access/local/ids"
 	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
@@ -29,6 +30,8 @@ type Config struct {
 	// by Network, which must be set then.
 	Program Program
 	Network *network.Memory
+	// IDs names requests and log streams; random if it is nil.
+	IDs *ids.Source
 	// Env is added to what Lambda itself sets, and wins over it. Nothing of this
 	// process' own environment reaches the function.
 	Env         map[string]string
@@ -52,6 +55,9 @@ type Config struct {
 func RetryDelays() []time.Duration { return []time.Duration{time.Minute, 2 * time.Minute} }
 
 func (c Config) withDefaults() Config {
+	if c.IDs == nil {
+		c.IDs = ids.New(0)
+	}
 	c.Timeout = cmp.Or(c.Timeout, 3*time.Second)
 	c.MemorySize = cmp.Or(c.MemorySize, 128)
 	c.MaxEventAge = cmp.Or(c.MaxEventAge, 6*time.Hour)

@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"crypto/rand"
 	"fmt"
 	"time"
 )
@@ -35,7 +34,7 @@ type Invocation struct {
 
 // Invoke queues the event, as an invocation of type Event, and returns at once.
 func (f *Function) Invoke(event []byte) *Invocation {
-	i := &Invocation{RequestID: NewUUID(), event: event, queued: time.Now(), done: make(chan struct{})}
+	i := &Invocation{RequestID: f.config().IDs.UUID("invocation", string(event)), event: event, queued: time.Now(), done: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ctx.Err() != nil {
@@ -122,12 +121,4 @@ func (f *Function) report(i *Invocation, a Attempt, c Config) {
 		},
 	})
 	f.logs.flush()
-}
-
-// NewUUID returns a random UUID, as the ids of requests are.
-func NewUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

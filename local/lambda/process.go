@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/ids"
 )
 
 // initTimeout is how long a new sandbox may take until it asks for work:
@@ -30,6 +32,7 @@ type process struct {
 	exited   chan struct{} // closed when the process is gone
 	exit     error         // how it ended, once exited is closed
 	logs     *transcript
+	ids      *ids.Source
 
 	mu        sync.Mutex
 	init      time.Duration // from exec to the first /next
@@ -49,7 +52,7 @@ func (f *Function) startProcess() (*process, error) {
 	}
 	ctx, cancel := context.WithCancel(f.ctx)
 	s := &process{
-		arn: f.cfg.FunctionARN, launched: time.Now(), cancel: cancel, logs: f.logs,
+		arn: f.cfg.FunctionARN, launched: time.Now(), cancel: cancel, logs: f.logs, ids: f.cfg.IDs,
 		requests: make(chan *request), exited: make(chan struct{}),
 	}
 	cmd := f.command(ctx, l.Addr().String(), file)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -38,7 +37,7 @@ func (s *process) next(w http.ResponseWriter, call *http.Request) {
 		h.Set("Lambda-Runtime-Aws-Request-Id", r.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(r.timeout).UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", s.arn)
-		h.Set("Lambda-Runtime-Trace-Id", fmt.Sprintf("Root=1-%08x-%s;Sampled=0", time.Now().Unix(), strings.ReplaceAll(NewUUID(), "-", "")[:24]))
+		h.Set("Lambda-Runtime-Trace-Id", fmt.Sprintf("Root=1-%08x-%s;Sampled=0", time.Now().Unix(), s.ids.Hex("trace")[:24]))
 		_, _ = w.Write(r.event)
 	case <-call.Context().Done():
 	}
