@@ -193,7 +193,8 @@ type examples struct {
 
 func newExamples(t *testing.T, o options, allowedPrefix string) *examples {
 	t.Helper()
-	e := newWithAPI(t, o)
+	e := newEnv(t, o)
+	e.AddAPIKeys()
 	owner := cloudformation.New(cloudformation.Options{
 		Cloud: e.Cloud, Account: otherAccount, Region: region, Memory: network.NewMemory(1), Seed: 1,
 	})

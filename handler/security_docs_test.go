@@ -90,7 +90,8 @@ func policiesOf(t *testing.T, name string, p map[string]string) (found stackPoli
 // deployPolicies is policiesOf in a bubble.
 func deployPolicies(t *testing.T, p map[string]string) stackPolicies {
 	t.Helper()
-	e := newWithAPI(t, options{})
+	e := newEnv(t, options{})
+	e.AddAPIKeys()
 	s, err := e.DeployText(stackName, e.Template(), p)
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func newIntruderEnv(t *testing.T, deploy func(*env)) *env {
 	e := newEnv(t, options{})
 	deploy(e)
 	e.addKey()
-	e.addSecrets()
+	e.AddAPIKeys()
 	e.Cloud.Edit(func(s *aws.State) {
 		for _, arn := range []string{adminRole, otherRole, unboundedRole} {
 			name := nameIn(arn)

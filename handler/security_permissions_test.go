@@ -72,7 +72,8 @@ func (g *grants) record(t *testing.T, seed uint64, lifecycle func(*env)) {
 			g.check(t, call)
 		}
 	})
-	e = newWithAPI(t, options{Seed: seed})
+	e = newEnv(t, options{Seed: seed})
+	e.AddAPIKeys()
 	e.Listen(func(event cloudformation.Event) {
 		if strings.HasSuffix(event.Status, "_COMPLETE") {
 			e.Cloud.View(g.read)
