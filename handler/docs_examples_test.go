@@ -11,12 +11,8 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
-const (
-	// exampleProvider is the stack that the examples import.
-	exampleProvider = "bitmovin-export"
-	// otherAccount owns the bucket of the example across accounts.
-	otherAccount = "444455556666"
-)
+// exampleProvider is the stack that the examples import.
+const exampleProvider = "bitmovin-export"
 
 // An exampleStack is a file of examples/, in the account that deploys it.
 type exampleStack struct {
