@@ -32,7 +32,7 @@ func inBubble(test func(*testing.T)) func(*testing.T) {
 func scenarios() []scenario {
 	return []scenario{
 		{"1", "Create", "SUCCESS: role, trust, policy and tags exactly as specified, in three writes", nil, tests{TestCreate}},
-		{"2", "Create with an invalid or unknown property, then Delete", "FAILED naming it, no call; SUCCESS", invalidProperty, tests{TestGuest}},
+		{"2", "Create with an invalid or unknown property, then Delete", "FAILED naming it, no call; SUCCESS", invalidProperty, tests{TestConsumer}},
 		{"3", "The policy cannot be put, then Delete", "FAILED with the role's name; the role is removed", inBubble(policyFails), tests{TestFaults}},
 		{"4", "The deadline comes when the role is made, then Delete", "one FAILED before it, with the role's name; removed", inBubble(deadlineReached), tests{TestFaults}},
 		{"5", "Killed, then Lambda's retry", "the same role is completed: SUCCESS", inBubble(killedAndRetried), tests{TestFaults}},
@@ -61,7 +61,7 @@ func scenarios() []scenario {
 		{"25", "NoSuchEntity right after CreateRole", "repeated for a while: SUCCESS", inBubble(readsLag), tests{TestFaults}},
 		{"26", "The role cannot be assumed for 5 s, for 15 s, for ever", "waits; waits; FAILED that says it has not propagated", nil, tests{TestPropagation}},
 		{"27", "The name is taken by a role without tags", "FAILED, untouched; Delete leaves it", foreignRole, nil},
-		{"28", "The name is taken by another stack's role", "the same, naming that stack", inBubble(anotherStacksRole), tests{TestGuest}},
+		{"28", "The name is taken by another stack's role", "the same, naming that stack", inBubble(anotherStacksRole), tests{TestConsumer}},
 		{"29", "Policy, trust and boundary edited by hand, then Update", "restored, the boundary first", inBubble(driftPutRight), tests{TestBoundary, TestPlantedRole}},
 		{"30", "More policies, then Delete; an instance profile, then Delete", "the role is gone; FAILED that says so", strippedAndDeleted, nil},
 		{"31", "Ownership tags removed by hand, then Delete", "SUCCESS, untouched, told in the log", inBubble(untaggedByHand), nil},

@@ -1,30 +1,22 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
-
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
-const (
-	keyARN = "arn:aws:kms:" + region + ":" + account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
-	// houseBoundary is the ARN of an organisation's own boundary.
-	houseBoundary       = "arn:aws:iam::" + account + ":policy/house"
-	administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
-)
-
-// lives are those of stacks in which the function does everything that it
-// can do, and in which nothing may be denied.
-func lives() map[string]func(*env) {
+// lifecycles are those of stacks in which the function does everything that it can
+// do, and in which nothing may be denied.
+func lifecycles() map[string]func(*env) {
 	return map[string]func(*env){
-		"restricted":             restrictedLife,
-		"full":                   fullLife,
-		"drift":                  driftLife,
-		"leftovers":              leftoversLife,
-		"another boundary":       boundaryLife,
-		"provider and consumers": providerLife,
-		"key":                    keyLife,
-		"registration":           registrationLife,
+		"restricted":             restrictedLifecycle,
+		"full":                   fullLifecycle,
+		"drift":                  driftLifecycle,
+		"leftovers":              leftoversLifecycle,
+		"another boundary":       boundaryLifecycle,
+		"provider and consumers": providerLifecycle,
+		"key":                    keyLifecycle,
+		"registration":           registrationLifecycle,
 		"ACLs": func(e *env) {
 			e.EditBucket(func(b *aws.Bucket) { b.Ownership = "BucketOwnerPreferred" })
 			e.MustDeploy()
@@ -47,50 +39,49 @@ func lives() map[string]func(*env) {
 	}
 }
 
-// restrictedLife updates in place, and then by replacement.
-func restrictedLife(e *env) {
+// restrictedLifecycle updates in place, and then by replacement.
+func restrictedLifecycle(e *env) {
 	e.MustDeploy()
 	e.MustDeploy("ObjectPrefix", "exports/")
 	e.MustDeploy("ProbeWrites", "false", "ObjectPrefix", "exports/")
 	e.MustDeploy("RoleName", "exports-for-bitmovin", "ProbeWrites", "false")
 }
 
-func fullLife(e *env) {
+func fullLifecycle(e *env) {
 	e.MustDeploy("AllowFullAccess", "true", "AccessMode", "Full")
 	e.MustDeploy("AllowFullAccess", "true", "AccessMode", "Restricted")
 	e.MustDeploy("AllowFullAccess", "true", "AccessMode", "Full", "ObjectPrefix", "exports/")
 }
 
-// driftLife puts right what somebody has changed by hand.
-func driftLife(e *env) {
+// driftLifecycle corrects what somebody has changed by hand.
+func driftLifecycle(e *env) {
 	e.MustDeploy()
-	e.spoil(e.ExportRole().Name)
+	e.tamper(e.ExportRole().Name)
 	e.MustDeploy("VerificationTrigger", "again")
-	e.spoil(e.ExportRole().Name)
+	e.tamper(e.ExportRole().Name)
 }
 
-// spoil changes everything about a role that has to do with security.
-func (e *env) spoil(name string) {
+// tamper changes everything about a role that has to do with security.
+func (e *env) tamper(name string) {
 	e.Cloud.Edit(func(s *aws.State) {
 		r := s.Roles[aws.RoleKey(account, name)]
 		r.Boundary = ""
-		r.Trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`
-		r.Inline["More"] = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+		r.Trust, r.Inline["More"] = trustAccount, anything
 		r.Attached = append(r.Attached, administratorAccess)
 	})
 }
 
-// leftoversLife deletes what a check that was killed has left in the bucket.
-func leftoversLife(e *env) {
+// leftoversLifecycle deletes what a check that was killed has left in the bucket.
+func leftoversLifecycle(e *env) {
 	for _, prefix := range []string{"", "exports/"} {
 		e.MustDeploy("ObjectPrefix", prefix)
-		e.leave(prefix, e.ExportRole().Name)
+		e.leaveMarkers(prefix, e.ExportRole().Name)
 		e.Delete(stackName)
 	}
 }
 
-// leave puts into the bucket what a check of the role may leave.
-func (e *env) leave(prefix, role string) {
+// leaveMarkers puts into the bucket what a check of the role may leave.
+func (e *env) leaveMarkers(prefix, role string) {
 	key := prefix + "_bitmovin-access-check/" + role + "-0123456789abcdef"
 	e.EditBucket(func(b *aws.Bucket) {
 		b.Versions = append(b.Versions, &aws.Version{Key: key, VersionID: "v1"}, &aws.Version{Key: key + ".absent", VersionID: "v2", DeleteMarker: true})
@@ -98,8 +89,8 @@ func (e *env) leave(prefix, role string) {
 	})
 }
 
-// boundaryLife changes from the template's boundary to the organisation's.
-func boundaryLife(e *env) {
+// boundaryLifecycle changes from the template's boundary to the organisation's.
+func boundaryLifecycle(e *env) {
 	e.Cloud.Edit(func(s *aws.State) {
 		s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: `{"Version":"2012-10-17","Statement":[
 			{"Effect":"Allow","Action":["s3:*","kms:*"],"Resource":"*"}]}`}
@@ -108,19 +99,18 @@ func boundaryLife(e *env) {
 	e.MustDeploy("PermissionsBoundaryArn", houseBoundary)
 }
 
-// keyLife writes with a customer's key, an object and parts of one.
-func keyLife(e *env) {
+// keyLifecycle writes with a customer's key, an object and parts of one.
+func keyLifecycle(e *env) {
 	e.addKey()
 	e.EditBucket(func(b *aws.Bucket) { b.Algorithm, b.KMSKey = "aws:kms", keyARN })
 	e.MustDeploy()
 	e.MustDeploy("ProbeWrites", "false")
 }
 
-// registrationLife registers outputs with a Bitmovin API key in a secret that a
+// registrationLifecycle registers outputs with a Bitmovin API key in a secret that a
 // customer's key encrypts.
-func registrationLife(e *env) {
+func registrationLifecycle(e *env) {
 	e.addKey()
-	e.addSecrets()
 	e.Cloud.Edit(func(s *aws.State) { s.SecretKeys[secretARN] = keyARN })
 	e.MustDeploy("BitmovinApiKeySecretArn", secretARN)
 	e.MustDeploy("BitmovinApiKeySecretArn", secretARN, "ObjectPrefix", "exports/")
@@ -134,13 +124,13 @@ func (e *env) addKey() {
 	})
 }
 
-// providerLife serves another stack, with each way of checking and removing.
-func providerLife(e *env) {
+// providerLifecycle serves another stack, with each way of checking and removing.
+func providerLifecycle(e *env) {
 	e.Provide("AllowedBucketPrefix", "my-")
 	p := properties{"BucketName": bucketName}
-	e.MustApp(p.with(properties{"Tags": harness.Tags("team", "analytics")}))
+	e.MustApp(p.With(properties{"Tags": harness.Tags("team", "analytics")}))
 	e.MustApp(p)
-	e.MustApp(p.with(properties{"ProbeWrites": "false"}))
-	e.leave("", e.ExportRole().Name)
+	e.MustApp(p.With(properties{"ProbeWrites": "false"}))
+	e.leaveMarkers("", e.ExportRole().Name)
 	e.Delete(appStack)
 }

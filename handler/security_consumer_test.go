@@ -1,13 +1,10 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
-
 	"encoding/json"
 	"maps"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,11 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 const (
-	// guestStack is the stack of an author who wants more than the provider gives.
-	guestStack = "guest"
+	// consumerStack is the stack of an author who wants more than the provider gives.
+	consumerStack = "consumer"
 	// lookalikeBucket begins with all of AllowedBucketPrefix but its hyphen.
 	lookalikeBucket = "my2-analytics-exports"
 )
@@ -86,122 +84,111 @@ func harmless() map[string]properties {
 	}
 }
 
-// TestGuest: no property of a resource makes its role trust another principal,
+// TestConsumer: no property of a resource makes its role trust another principal,
 // leave the boundary, or reach a bucket that the provider does not allow.
-func TestGuest(t *testing.T) {
+func TestConsumer(t *testing.T) {
+	t.Parallel()
 	for name, p := range refused() {
-		t.Run("refused/"+name, func(t *testing.T) {
-			g := newGuest(t)
-			if err := g.Deploy(p); err == nil {
+		harness.Run(t, "refused/"+name, func(t *testing.T) {
+			c := newConsumer(t)
+			if err := c.deploy(p); err == nil {
 				t.Errorf("a resource with %v was made", p)
 			}
-			g.wantHarmless()
+			c.wantHarmless()
 		})
 	}
 	for name, p := range harmless() {
-		t.Run("harmless/"+name, func(t *testing.T) {
-			g := newGuest(t)
-			if err := g.Deploy(p); err != nil {
+		harness.Run(t, "harmless/"+name, func(t *testing.T) {
+			c := newConsumer(t)
+			if err := c.deploy(p); err != nil {
 				t.Errorf("a resource with %v was not made: %v", p, err)
 			}
-			g.wantHarmless()
-			g.wantCapped()
+			c.wantHarmless()
+			c.wantCapped()
 		})
 	}
 }
 
-// A guest uses the provider of others.
-type guest struct {
+// A consumer is the author of a stack that uses the provider of others.
+type consumer struct {
 	*env
 	boundary string
 	// before are the roles of others.
 	before map[string]aws.Role
-	// since is the number of calls before the guest came.
-	since int
+	// from is the number of calls before the consumer's first.
+	from int
+	// forged is the number of events in the stack's name that CloudFormation did not send.
+	forged int
 }
 
-// newGuest is a scene with an innocent resource of the guest's.
-func newGuest(t *testing.T) *guest {
+// newConsumer returns the author of a stack with a harmless resource.
+func newConsumer(t *testing.T) *consumer {
 	t.Helper()
-	e := newScene(t, forTeams())
+	e := newIntruderEnv(t, forTeams())
 	e.Cloud.Edit(func(s *aws.State) {
 		s.Buckets[lookalikeBucket] = &aws.Bucket{Name: lookalikeBucket, Account: account, Region: region}
 	})
-	g := &guest{e, *e.boundary(), e.Roles(), len(e.Cloud.Calls())}
-	if err := g.Deploy(properties{"Verification": "Enforce"}); err != nil {
+	c := &consumer{env: e, boundary: *e.boundary(), before: e.Roles(), from: len(e.Cloud.Calls())}
+	if err := c.deploy(properties{"Verification": "Enforce"}); err != nil {
 		t.Fatal(err)
 	}
-	return g
+	return c
 }
 
-// roles returns copies of all roles.
-func (e *env) roles() map[string]aws.Role {
-	roles := map[string]aws.Role{}
-	e.Cloud.View(func(s *aws.State) {
-		for key, r := range s.Roles {
-			role := *r
-			role.Inline, role.Tags = maps.Clone(r.Inline), maps.Clone(r.Tags)
-			role.Attached = slices.Clone(r.Attached)
-			roles[key] = role
-		}
-	})
-	return roles
-}
-
-// deploy makes a resource, in the desk's bucket unless the properties say otherwise.
-func (g *guest) deploy(p properties) error {
-	g.Helper()
-	all := properties{"BucketName": bucketName, "ExternalId": "guests-id", "Verification": "Off"}.with(p)
-	_, err := g.DeployText(guestStack, all.template(nil), nil)
+// deploy makes a resource, with the account's bucket unless the properties say otherwise.
+func (c *consumer) deploy(p properties) error {
+	c.Helper()
+	all := properties{"BucketName": bucketName, "ExternalId": "consumers-id", "Verification": "Off"}.With(p)
+	_, err := c.DeployText(consumerStack, all.Template(nil), nil)
 	return err
 }
 
-// wantHarmless sees that no call since the guest came has given anything to
-// anyone, that none was tried on the roles of others, and that these are as
-// they were.
-func (g *guest) wantHarmless() {
-	g.Helper()
-	others := g.Roles()
+// wantHarmless sees that no call since the consumer's first has given anything to
+// anyone, that none tried to change a role of others, and that these are as they
+// were.
+func (c *consumer) wantHarmless() {
+	c.Helper()
+	others := c.Roles()
 	maps.DeleteFunc(others, func(key string, _ aws.Role) bool {
-		_, before := g.before[key]
+		_, before := c.before[key]
 		return !before
 	})
-	if diff := cmp.Diff(g.before, others); diff != "" {
-		g.Errorf("the roles of others (-before +after):\n%s", diff)
+	if diff := cmp.Diff(c.before, others); diff != "" {
+		c.Errorf("the roles of others (-before +after):\n%s", diff)
 	}
-	for _, call := range g.Cloud.Calls()[g.since:] {
+	for _, call := range c.Cloud.Calls()[c.from:] {
 		_, op, _ := strings.Cut(call.Op, ":")
 		for _, r := range others {
 			if call.Resource == r.ARN() && !strings.HasPrefix(op, "Get") && !strings.HasPrefix(op, "List") {
-				g.Errorf("%s of another's role %s: %s", call.Op, r.ARN(), call.Code)
+				c.Errorf("%s of another's role %s: %s", call.Op, r.ARN(), call.Code)
 			}
 		}
 		if call.Status < 400 {
-			g.wantHarmlessCall(call)
+			c.wantHarmlessCall(call)
 		}
 	}
 }
 
-func (g *guest) wantHarmlessCall(call aws.Call) {
-	g.Helper()
+func (c *consumer) wantHarmlessCall(call aws.Call) {
+	c.Helper()
 	for param, values := range call.Params {
 		switch {
 		case param == "AssumeRolePolicyDocument", call.Op == "iam:UpdateAssumeRolePolicy" && param == "PolicyDocument":
-			g.wantTrust(values[0])
-		case param == "PermissionsBoundary" && values[0] != g.boundary:
-			g.Errorf("%s: the boundary is %s", call.Op, values[0])
+			c.wantTrust(values[0], call.Start)
+		case param == "PermissionsBoundary" && values[0] != c.boundary:
+			c.Errorf("%s: the boundary is %s", call.Op, values[0])
 		}
 	}
 	switch call.Op {
 	case "iam:CreateRole":
 		if call.Params.Get("PermissionsBoundary") == "" || call.Params.Get("Path") != rolePath {
-			g.Errorf("a role without the boundary, or not below the path: %v", call.Params)
+			c.Errorf("a role without the boundary, or not below the path: %v", call.Params)
 		}
 	case "iam:AttachRolePolicy":
-		g.Errorf("a managed policy was attached: %v", call.Params)
+		c.Errorf("a managed policy was attached: %v", call.Params)
 	case "s3:PutObject", "s3:CreateMultipartUpload", "s3:DeleteObject":
 		if !strings.Contains(call.Resource, "_bitmovin-access-check/") {
-			g.Errorf("%s of %s", call.Op, call.Resource)
+			c.Errorf("%s of %s", call.Op, call.Resource)
 		}
 	}
 }
@@ -209,43 +196,43 @@ func (g *guest) wantHarmlessCall(call aws.Call) {
 // exactID is an external id that stands for itself alone.
 var exactID = regexp.MustCompile(`^[^*?$]{2,}$`)
 
-// wantTrust sees that a trust policy lets in nobody but Bitmovin and, for
-// minutes, the function, each with the external id.
-func (g *guest) wantTrust(text string) {
-	g.Helper()
+// wantTrust sees that a trust policy that is put at a time lets in nobody but
+// Bitmovin and, for minutes, the function, each with the external id.
+func (c *consumer) wantTrust(text string, put time.Time) {
+	c.Helper()
 	for _, s := range statements(text) {
 		who, ids := s.Principal["AWS"], s.Condition["StringEquals"]["sts:ExternalId"]
 		ok := len(s.Principal) == 1 && len(who) == 1 && len(ids) == 1 && exactID.MatchString(ids[0])
 		until := s.Condition["DateLessThan"]["aws:CurrentTime"]
 		switch {
 		case ok && who[0] == bitmovinUser && len(s.Condition) == 1:
-		case ok && strings.Contains(path.Base(who[0]), "-ProviderRole-") && len(until) == 1 && soon(until[0]):
+		case ok && strings.Contains(path.Base(who[0]), "-ProviderRole-") && len(until) == 1 && isSoon(until[0], put):
 		default:
-			g.Errorf("a trust policy lets in others: %s", text)
+			c.Errorf("a trust policy lets in others: %s", text)
 		}
 	}
 }
 
-// soon reports whether a time is within what a function may run for.
-func soon(text string) bool {
+// isSoon reports whether the time in a text is within what a function may run for.
+func isSoon(text string, from time.Time) bool {
 	until, err := time.Parse(time.RFC3339, text)
-	return err == nil && time.Until(until) <= 15*time.Minute
+	return err == nil && until.Sub(from) <= 15*time.Minute
 }
 
-// wantCapped sees that Bitmovin cannot do more with the guest's role than with
+// wantCapped sees that Bitmovin cannot do more with the consumer's role than with
 // any other.
-func (g *guest) wantCapped() {
-	g.Helper()
-	s, err := g.Engine.Stack(guestStack)
+func (c *consumer) wantCapped() {
+	c.Helper()
+	s, err := c.Engine.Stack(consumerStack)
 	if err != nil {
-		g.Fatal(err)
+		c.Fatal(err)
 	}
 	role := s.Resources[logicalID].Attributes
 	var request struct{ ExternalID string }
 	if err := json.Unmarshal([]byte(role["OutputRequest"]), &request); err != nil {
-		g.Fatal(err)
+		c.Fatal(err)
 	}
-	i := g.as(bitmovinUser).assume(role["RoleArn"], request.ExternalID)
+	i := c.as(bitmovinUser).assume(role["RoleArn"], request.ExternalID)
 	for _, name := range []string{privateBucket, lookalikeBucket} {
 		i.wantDenied([]attack{
 			{"list " + name, on(i.s3.ListObjectsV2, s3.ListObjectsV2Input{Bucket: &name})},

@@ -13,45 +13,47 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 // TestIntruderInFunction: whoever has the function's credentials gets no
-// permissions beyond the boundary, and at no thing of the customer's.
+// permissions beyond the boundary, and reaches nothing of the customer's.
 func TestIntruderInFunction(t *testing.T) {
-	t.Run("for one bucket", func(t *testing.T) {
-		i := newScene(t, forBucket).asFunction()
+	t.Parallel()
+	harness.Run(t, "for one bucket", func(t *testing.T) {
+		i := newIntruderEnv(t, forBucket).asFunction()
 		i.wantAllDenied()
 		other := "arn:aws:cloudformation:" + region + ":" + account + ":stack/other/1234"
 		i.wantDenied([]attack{
 			{"attach AmazonS3FullAccess", i.attach(ownRole, fullAccess)},
-			i.taking("cloudformation:DescribeStacks", other),
-			i.taking("cloudformation:DescribeStackResource", other),
-			i.taking("s3:ListBucket", "arn:aws:s3:::"+bucketName+"-2"),
-			i.taking("s3:DeleteObject", "arn:aws:s3:::"+bucketName+"-2/_bitmovin-access-check/x"),
+			i.action("cloudformation:DescribeStacks", other),
+			i.action("cloudformation:DescribeStackResource", other),
+			i.action("s3:ListBucket", "arn:aws:s3:::"+bucketName+"-2"),
+			i.action("s3:DeleteObject", "arn:aws:s3:::"+bucketName+"-2/_bitmovin-access-check/x"),
 		})
 	})
-	t.Run("for teams", func(t *testing.T) {
-		i := newScene(t, forTeams()).asFunction()
+	harness.Run(t, "for teams", func(t *testing.T) {
+		i := newIntruderEnv(t, forTeams()).asFunction()
 		i.wantAllDenied()
 		i.wantDenied([]attack{{"attach AmazonS3FullAccess", i.attach(ownRole, fullAccess)}})
 	})
-	t.Run("for teams in Full", func(t *testing.T) {
-		i := newScene(t, forTeams("AllowFullAccess", "true")).asFunction()
+	harness.Run(t, "for teams in Full", func(t *testing.T) {
+		i := newIntruderEnv(t, forTeams("AllowFullAccess", "true")).asFunction()
 		i.wantAllDenied()
 		i.mustDo(i.attach(ownRole, fullAccess))
 	})
-	t.Run("with an API key", func(t *testing.T) {
-		i := newScene(t, forTeams("BitmovinApiKeySecretArn", secretARN)).asFunction()
+	harness.Run(t, "with an API key", func(t *testing.T) {
+		i := newIntruderEnv(t, forTeams("BitmovinApiKeySecretArn", secretARN)).asFunction()
 		i.wantAllDenied()
 		i.mustDo(on(i.secrets.GetSecretValue, secretsmanager.GetSecretValueInput{SecretId: sdk.String(secretARN)}))
 		of := func(secret string) map[string][]string {
 			return map[string][]string{"kms:EncryptionContext:SecretARN": {secret}}
 		}
 		i.wantDenied([]attack{
-			i.taking("kms:Decrypt", keyARN, via("secretsmanager")),
-			i.taking("kms:Decrypt", keyARN, via("secretsmanager"), of(oldSecretARN)),
-			i.taking("kms:Decrypt", keyARN, via("s3"), of(secretARN)),
-			i.taking("kms:Decrypt", keyARN, of(secretARN)),
+			i.action("kms:Decrypt", keyARN, via("secretsmanager")),
+			i.action("kms:Decrypt", keyARN, via("secretsmanager"), of(oldSecretARN)),
+			i.action("kms:Decrypt", keyARN, via("s3"), of(secretARN)),
+			i.action("kms:Decrypt", keyARN, of(secretARN)),
 		})
 	})
 }
@@ -80,12 +82,12 @@ func (i intruder) attacksOnBoundary() []attack {
 		{"put a policy on a role without the boundary", i.putPolicy(unboundedRole)},
 		{"put another boundary", i.putBoundary(ownRole, sdk.String(houseBoundary))},
 		{"delete the boundary", on(i.iam.DeleteRolePermissionsBoundary, iam.DeleteRolePermissionsBoundaryInput{RoleName: own})},
-		i.taking("iam:CreatePolicyVersion", *boundary),
-		i.taking("iam:SetDefaultPolicyVersion", *boundary),
-		i.taking("iam:DeletePolicy", *boundary),
-		i.taking("iam:UpdateRole", ownRole),
-		i.taking("iam:PassRole", ownRole),
-		i.taking("iam:AddRoleToInstanceProfile", rolesARN[:len(rolesARN)-len("role")]+"instance-profile/any"),
+		i.action("iam:CreatePolicyVersion", *boundary),
+		i.action("iam:SetDefaultPolicyVersion", *boundary),
+		i.action("iam:DeletePolicy", *boundary),
+		i.action("iam:UpdateRole", ownRole),
+		i.action("iam:PassRole", ownRole),
+		i.action("iam:AddRoleToInstanceProfile", rolesARN[:len(rolesARN)-len("role")]+"instance-profile/any"),
 	}
 }
 
@@ -119,7 +121,7 @@ func (i intruder) attacksOnRole(arn string) []attack {
 		{"delete a policy of", on(i.iam.DeleteRolePolicy, iam.DeleteRolePolicyInput{RoleName: name, PolicyName: sdk.String("All")})},
 		{"detach a policy from", on(i.iam.DetachRolePolicy, iam.DetachRolePolicyInput{RoleName: name, PolicyArn: sdk.String(administratorAccess)})},
 		{"delete", on(i.iam.DeleteRole, iam.DeleteRoleInput{RoleName: name})},
-		i.taking("iam:PassRole", arn),
+		i.action("iam:PassRole", arn),
 	}
 	for n := range list {
 		list[n].name += " " + arn
@@ -153,10 +155,10 @@ func (i intruder) attacksOnBuckets() []attack {
 			"PutEncryptionConfiguration", "PutBucketVersioning", "PutLifecycleConfiguration", "PutReplicationConfiguration",
 			"PutBucketNotification", "DeleteBucket", "CreateBucket",
 		} {
-			list = append(list, i.taking("s3:"+action, "arn:aws:s3:::"+name))
+			list = append(list, i.action("s3:"+action, "arn:aws:s3:::"+name))
 		}
 		for _, action := range []string{"GetObjectVersion", "GetObjectAcl", "PutObjectTagging", "BypassGovernanceRetention", "RestoreObject"} {
-			list = append(list, i.taking("s3:"+action, "arn:aws:s3:::"+name+"/"+customersKey))
+			list = append(list, i.action("s3:"+action, "arn:aws:s3:::"+name+"/"+customersKey))
 		}
 	}
 	return append(list,
@@ -186,13 +188,13 @@ func (i intruder) attacksBesides() []attack {
 		keyARN: "kms:Decrypt kms:GenerateDataKey kms:CreateGrant kms:PutKeyPolicy",
 	} {
 		for action := range strings.FieldsSeq(actions) {
-			list = append(list, i.taking(action, resource))
+			list = append(list, i.action(action, resource))
 		}
 	}
 	// Its own log group would come back with the last lines of a deletion.
-	i.cloud.View(func(s *aws.State) {
+	i.Cloud.View(func(s *aws.State) {
 		for name := range s.LogGroups {
-			list = append(list, i.taking("logs:CreateLogGroup", "arn:aws:logs:"+here+"log-group:"+name+":*"))
+			list = append(list, i.action("logs:CreateLogGroup", "arn:aws:logs:"+here+"log-group:"+name+":*"))
 		}
 	})
 	return list

@@ -1,23 +1,18 @@
 package main
 
 import (
-	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
-const (
-	// exampleProvider is the stack that the examples import.
-	exampleProvider = "bitmovin-export"
-	// otherAccount owns the bucket of the example across accounts.
-	otherAccount = "444455556666"
-)
+// exampleProvider is the stack that the examples import.
+const exampleProvider = "bitmovin-export"
 
 // An exampleStack is a file of examples/, in the account that deploys it.
 type exampleStack struct {
@@ -69,7 +64,7 @@ func TestExamples(t *testing.T) {
 		for _, s := range stacks {
 			delete(left, s.file)
 		}
-		t.Run(name, func(t *testing.T) {
+		harness.Run(t, name, func(t *testing.T) {
 			x := newExamples(t, options{}, "")
 			for _, s := range stacks {
 				if err := x.deploy(s, x.text(s)); err != nil {
@@ -88,11 +83,11 @@ func TestExamples(t *testing.T) {
 // new buckets have no ACLs.
 func (x *examples) checkVerified() {
 	x.Helper()
-	for _, v := range x.verdicts() {
+	for _, v := range x.Verdicts() {
 		if v.Data["OutputId"] != "" {
 			continue
 		}
-		checks := x.checks(v)
+		checks := x.Checks(v)
 		delete(checks, "ObjectOwnership")
 		for check, result := range checks {
 			if result != "PASS" {
@@ -117,8 +112,8 @@ func TestOwnersMustAllow(t *testing.T) {
 		"in the bucket policy": {crossAccount(), "add to the bucket policy"},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			x := newExamples(t, inShort(), "")
+		harness.Run(t, name, func(t *testing.T) {
+			x := newExamples(t, options{}, "")
 			err := x.deployWithout("BitmovinExportAccess", test.stacks[0], test.stacks[1])
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
@@ -130,18 +125,20 @@ func TestOwnersMustAllow(t *testing.T) {
 // TestOwnersMayAllowTheCheck: without the statement about the function, what the
 // role can do is still verified.
 func TestOwnersMayAllowTheCheck(t *testing.T) {
-	x := newExamples(t, inShort(), "")
-	stacks := crossAccount()
-	if err := x.deployWithout("BitmovinExportAccessCheck", stacks[0], stacks[1]); err != nil {
-		t.Fatal(err)
-	}
-	v := x.last()
-	if got := v.Data["AccessVerified"]; got != "true" {
-		t.Errorf("AccessVerified = %s, want true", got)
-	}
-	if got := x.checks(v)["NoReadAccess"]; got != "NOT_TESTED" {
-		t.Errorf("NoReadAccess is %s, want NOT_TESTED", got)
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		x := newExamples(t, options{}, "")
+		stacks := crossAccount()
+		if err := x.deployWithout("BitmovinExportAccessCheck", stacks[0], stacks[1]); err != nil {
+			t.Fatal(err)
+		}
+		v := x.Last()
+		if got := v.Data["AccessVerified"]; got != "true" {
+			t.Errorf("AccessVerified = %s, want true", got)
+		}
+		if got := x.Checks(v)["NoReadAccess"]; got != "NOT_TESTED" {
+			t.Errorf("NoReadAccess is %s, want NOT_TESTED", got)
+		}
+	})
 }
 
 // deployWithout deploys an owner's stack without a statement, then the access.
@@ -173,19 +170,18 @@ func without(tb testing.TB, template, sid string) string {
 // TestProviderServesItsBucketsAlone: a stack that uses the provider of another
 // cannot name a bucket that AllowedBucketPrefix leaves out.
 func TestProviderServesItsBucketsAlone(t *testing.T) {
-	x := newExamples(t, inShort(), "my-analytics-")
-	stack := manyBuckets("my-videos")[0]
-	err := x.deploy(stack, x.text(stack))
-	if err == nil || !strings.Contains(err.Error(), "VodAccess") || !strings.Contains(err.Error(), "permissions boundary") {
-		t.Errorf("error %v, want one of VodAccess that names the boundary", err)
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		x := newExamples(t, options{}, "my-analytics-")
+		stack := manyBuckets("my-videos")[0]
+		err := x.deploy(stack, x.text(stack))
+		if err == nil || !strings.Contains(err.Error(), "VodAccess") || !strings.Contains(err.Error(), "permissions boundary") {
+			t.Errorf("error %v, want one of VodAccess that names the boundary", err)
+		}
+	})
 }
 
-// inShort are the options of a desk where access is denied for good: the function
-// has less time to wait for a change that never propagates.
-func inShort() options { return options{Timeout: 15 * time.Second} }
-
-// examples is a desk with a provider and, in another account, the owner of a bucket.
+// examples is an account with a provider and, beside it, another account, which owns
+// a bucket.
 type examples struct {
 	*env
 	owner *cloudformation.Engine
@@ -193,10 +189,11 @@ type examples struct {
 
 func newExamples(t *testing.T, o options, allowedPrefix string) *examples {
 	t.Helper()
-	o.env = map[string]string{"BITMOVIN_API_URL": startAPI(t).URL()}
-	e := newDesk(t, o)
-	e.addSecrets()
-	owner := cloudformation.New(cloudformation.Options{Cloud: e.Cloud, Account: otherAccount, Region: region})
+	e := newEnv(t, o)
+	e.AddAPIKeys()
+	owner := cloudformation.New(cloudformation.Options{
+		Cloud: e.Cloud, Account: otherAccount, Region: region, Memory: network.NewMemory(1), Seed: 1,
+	})
 	t.Cleanup(owner.Close)
 	e.Cloud.Edit(func(s *aws.State) {
 		s.Buckets["my-videos"] = &aws.Bucket{Name: "my-videos", Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
@@ -210,11 +207,7 @@ func newExamples(t *testing.T, o options, allowedPrefix string) *examples {
 
 func (x *examples) text(s exampleStack) string {
 	x.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "examples", s.file))
-	if err != nil {
-		x.Fatal(err)
-	}
-	return string(text)
+	return string(harness.ReadFile(x.TB, filepath.Join("examples", s.file)))
 }
 
 // deploy deploys an example's stack in its account.
@@ -222,11 +215,9 @@ func (x *examples) deploy(s exampleStack, text string) error {
 	x.Helper()
 	name := strings.TrimSuffix(s.file, ".yaml")
 	if s.account == account {
-		_, err := x.deployText(name, []byte(text), s.parameters)
+		_, err := x.DeployText(name, []byte(text), s.parameters)
 		return err
 	}
-	ctx, cancel := context.WithTimeout(x.Context(), patience)
-	defer cancel()
-	_, err := x.owner.Deploy(ctx, name, []byte(text), s.parameters)
+	_, err := x.owner.Deploy(x.Context(), name, []byte(text), s.parameters)
 	return err
 }

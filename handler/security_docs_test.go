@@ -1,28 +1,28 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
-
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 // TestSecurityPage: the tables of docs/security.md are the statements that the
 // template deploys, each with a reason.
 func TestSecurityPage(t *testing.T) {
 	t.Parallel()
-	bucket := deployed(t, harness.Parameters("AllowFullAccess", "true", "BitmovinApiKeySecretArn", secretARN))
-	provider := deployed(t, map[string]string{"BucketName": "", "AllowedBucketPrefix": "my-"})
-	restricted := deployed(t, harness.Parameters())
+	bucket := policiesOf(t, "bucket", harness.Parameters("AllowFullAccess", "true", "BitmovinApiKeySecretArn", secretARN))
+	provider := policiesOf(t, "provider", map[string]string{"BucketName": "", "AllowedBucketPrefix": "my-"})
+	restricted := policiesOf(t, "restricted", harness.Parameters())
 	sids := sidsInOrder(t)
 	want := slices.Concat(
 		bucket.function.rows(sids, nil), provider.function.rows(sids, bucket.function),
@@ -78,11 +78,20 @@ type stackPolicies struct{ function, boundary statementSet }
 // A statementSet holds, by Sid, statements as they stand in the page.
 type statementSet map[string]policy.Statement
 
-// deployed returns the policies of a stack with the parameters.
-func deployed(t *testing.T, p map[string]string) stackPolicies {
+// policiesOf returns the policies of a stack with the parameters.
+func policiesOf(t *testing.T, name string, p map[string]string) (found stackPolicies) {
 	t.Helper()
-	e := startDesk(t, options{env: map[string]string{"BITMOVIN_API_URL": startAPI(t).URL()}})
-	e.addSecrets()
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { found = deployPolicies(t, p) })
+	})
+	return found
+}
+
+// deployPolicies is policiesOf in a bubble.
+func deployPolicies(t *testing.T, p map[string]string) stackPolicies {
+	t.Helper()
+	e := newEnv(t, options{})
+	e.AddAPIKeys()
 	s, err := e.DeployText(stackName, e.Template(), p)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +118,7 @@ func deployed(t *testing.T, p map[string]string) stackPolicies {
 	return found
 }
 
-// placeholders are pairs of a name on the desk and what the page calls it; of
+// placeholders are pairs of a name in the account and what the page calls it; of
 // names that begin alike the longer comes first.
 func placeholders(stackID string, s *aws.State) []string {
 	pairs := []string{

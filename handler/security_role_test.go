@@ -11,18 +11,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 // TestIntruderInRole: whoever holds an export role does the four actions on the
 // bucket and nothing else, whatever is attached to the role.
 func TestIntruderInRole(t *testing.T) {
-	t.Run("as it is made", func(t *testing.T) {
-		i := newScene(t, forTeams()).as(bitmovinUser).assume(ownRole, "external-id")
+	t.Parallel()
+	harness.Run(t, "as it is made", func(t *testing.T) {
+		i := newIntruderEnv(t, forTeams()).as(bitmovinUser).assume(ownRole, "external-id")
 		i.wantTheFour()
 		i.wantDenied(i.attacksBeyondTheFour())
 	})
-	t.Run("with AdministratorAccess", func(t *testing.T) {
-		e := newScene(t, forTeams())
+	harness.Run(t, "with AdministratorAccess", func(t *testing.T) {
+		e := newIntruderEnv(t, forTeams())
 		e.Cloud.Edit(func(s *aws.State) {
 			r := s.Roles[aws.RoleKey(account, nameIn(ownRole))]
 			r.Attached, r.Inline["All"] = append(r.Attached, administratorAccess), anything
@@ -33,9 +35,9 @@ func TestIntruderInRole(t *testing.T) {
 		i.wantTheFour()
 		i.wantDenied(i.attacksBeyondTheFour())
 	})
-	t.Run("made by an intruder in the function", func(t *testing.T) {
+	harness.Run(t, "made by an intruder in the function", func(t *testing.T) {
 		made := rolesARN + rolePath + "new"
-		f := newScene(t, forTeams()).asFunction()
+		f := newIntruderEnv(t, forTeams()).asFunction()
 		f.mustDo(f.create(rolePath, f.boundary()), f.putPolicy(made))
 		i := f.assume(made, "")
 		i.wantTheFour()
@@ -45,8 +47,8 @@ func TestIntruderInRole(t *testing.T) {
 			on(f.iam.DeleteRole, iam.DeleteRoleInput{RoleName: sdk.String("new")}),
 		)
 	})
-	t.Run("without its external id", func(t *testing.T) {
-		e := newScene(t, forTeams())
+	harness.Run(t, "without its external id", func(t *testing.T) {
+		e := newIntruderEnv(t, forTeams())
 		assume := func(i intruder, id *string) func(context.Context) error {
 			return on(i.sts.AssumeRole, sts.AssumeRoleInput{RoleArn: sdk.String(ownRole), RoleSessionName: sdk.String("intruder"), ExternalId: id})
 		}
@@ -106,10 +108,10 @@ func (i intruder) attacksBeyondTheFour() []attack {
 		"PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicy", "PutBucketAcl", "PutBucketPublicAccessBlock", "PutLifecycleConfiguration",
 		"PutReplicationConfiguration", "PutEncryptionConfiguration", "DeleteBucket", "CreateBucket",
 	} {
-		list = append(list, i.taking("s3:"+action, "arn:aws:s3:::"+bucketName))
+		list = append(list, i.action("s3:"+action, "arn:aws:s3:::"+bucketName))
 	}
 	for _, action := range []string{"GetObjectVersion", "GetObjectAcl", "PutObjectTagging", "DeleteObjectTagging", "BypassGovernanceRetention"} {
-		list = append(list, i.taking("s3:"+action, "arn:aws:s3:::"+bucketName+"/"+customersKey))
+		list = append(list, i.action("s3:"+action, "arn:aws:s3:::"+bucketName+"/"+customersKey))
 	}
 	return append(list, i.attacksOnKeys()...)
 }
@@ -118,12 +120,12 @@ func (i intruder) attacksBeyondTheFour() []attack {
 // account's policies, other than S3 does to write.
 func (i intruder) attacksOnKeys() []attack {
 	return []attack{
-		i.taking("kms:Decrypt", keyARN),
-		i.taking("kms:GenerateDataKey", keyARN),
-		i.taking("kms:Decrypt", keyARN, via("secretsmanager")),
-		i.taking("kms:GenerateDataKey", keyARN, via("s3-object-lambda")),
-		i.taking("kms:Encrypt", keyARN, via("s3")),
-		i.taking("kms:CreateGrant", keyARN, via("s3")),
-		i.taking("kms:PutKeyPolicy", keyARN),
+		i.action("kms:Decrypt", keyARN),
+		i.action("kms:GenerateDataKey", keyARN),
+		i.action("kms:Decrypt", keyARN, via("secretsmanager")),
+		i.action("kms:GenerateDataKey", keyARN, via("s3-object-lambda")),
+		i.action("kms:Encrypt", keyARN, via("s3")),
+		i.action("kms:CreateGrant", keyARN, via("s3")),
+		i.action("kms:PutKeyPolicy", keyARN),
 	}
 }

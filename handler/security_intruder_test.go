@@ -1,8 +1,6 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
-
 	"context"
 	"errors"
 	"maps"
@@ -19,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 // What an intruder finds in the account.
@@ -40,18 +39,16 @@ const (
 	privateBucket = "private-data"
 	// customersKey is an object's in every bucket.
 	customersKey = "exports/2026/customers.csv"
-	anything     = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
-	trustAccount = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`
 )
 
-// newScene is a desk on which a provider has made ownRole, with what an intruder
-// is after.
-func newScene(t *testing.T, deploy func(*env)) *env {
+// newIntruderEnv returns an account in which a provider has made ownRole, with what
+// an intruder is after.
+func newIntruderEnv(t *testing.T, deploy func(*env)) *env {
 	t.Helper()
-	e := newDesk(t, options{})
+	e := newEnv(t, options{})
 	deploy(e)
 	e.addKey()
-	e.addSecrets()
+	e.AddAPIKeys()
 	e.Cloud.Edit(func(s *aws.State) {
 		for _, arn := range []string{adminRole, otherRole, unboundedRole} {
 			name := nameIn(arn)
@@ -104,10 +101,10 @@ type intruder struct {
 // as has the credentials of a user, or of a session of a role.
 func (e *env) as(arn string) intruder {
 	e.Helper()
-	return e.with(arn, e.Cloud.Config(arn, region))
+	return e.intruder(arn, e.Cloud.Config(arn, region))
 }
 
-func (e *env) with(arn string, cfg sdk.Config) intruder {
+func (e *env) intruder(arn string, cfg sdk.Config) intruder {
 	return intruder{
 		e, arn, iam.NewFromConfig(cfg), s3.NewFromConfig(cfg), sts.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg),
 	}
@@ -138,9 +135,9 @@ func (i intruder) assume(arn, externalID string) intruder {
 	if err != nil {
 		i.Fatal(err)
 	}
-	cfg, c := i.cloud.Config(arn, region), out.Credentials
+	cfg, c := i.Cloud.Config(arn, region), out.Credentials
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
-	return i.with(arn, cfg)
+	return i.intruder(arn, cfg)
 }
 
 // An attack is a call that must be denied.
@@ -157,14 +154,14 @@ func on[In, Out, Options any](call func(context.Context, *In, ...func(*Options))
 	}
 }
 
-// taking is an attack by an action on a resource that the desk has no call for,
+// action is an attack by an action on a resource that local/aws has no call for,
 // with the condition keys that go with it.
-func (i intruder) taking(action, resource string, keys ...map[string][]string) attack {
+func (i intruder) action(action, resource string, keys ...map[string][]string) attack {
 	all := map[string][]string{}
 	for _, k := range keys {
 		maps.Copy(all, k)
 	}
-	return attack{action, func(context.Context) error { return i.cloud.Simulate(i.arn, action, resource, all) }}
+	return attack{action, func(context.Context) error { return i.Cloud.Simulate(i.arn, action, resource, all) }}
 }
 
 // via is the condition key of what a service asks of KMS in the caller's name.
@@ -176,11 +173,11 @@ func via(service string) map[string][]string {
 func (i intruder) wantDenied(attacks []attack) {
 	i.Helper()
 	for _, a := range attacks {
-		before := len(i.cloud.Calls())
+		before := len(i.Cloud.Calls())
 		if err := a.call(i.Context()); !isDenied(err) {
 			i.Errorf("%s, as %s: %v, want it denied", a.name, i.arn, err)
 		}
-		for _, call := range i.cloud.Calls()[before:] {
+		for _, call := range i.Cloud.Calls()[before:] {
 			if len(call.Actions) == 0 {
 				i.Errorf("%s, as %s: no policy was asked", a.name, i.arn)
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -14,29 +15,32 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
-// TestPrivileges: the template allows the function every call that it makes,
+// TestPermissions: the template allows the function every call that it makes,
 // and nothing that it does not call; and the boundary allows the roles nothing
 // that an export does not need.
-func TestPrivileges(t *testing.T) {
+func TestPermissions(t *testing.T) {
 	t.Parallel()
-	l := &ledger{granted: map[grant]bool{}, used: map[grant]bool{}, functions: map[string]bool{}}
-	t.Run("lives", func(t *testing.T) {
-		for name, life := range lives() {
-			t.Run(name, func(t *testing.T) { l.record(t, life) })
+	all := &grants{granted: map[grant]bool{}, used: map[grant]bool{}, functions: map[string]bool{}}
+	t.Run("lifecycles", func(t *testing.T) {
+		list := lifecycles()
+		for i, name := range slices.Sorted(maps.Keys(list)) {
+			// With a seed of its own each has ARNs of its own, so that each has to use its grants on them.
+			harness.Run(t, name, func(t *testing.T) { t.Helper(); all.record(t, uint64(i+1), list[name]) })
 		}
 	})
 	deployed := map[grant]bool{}
-	for g := range l.granted {
+	for g := range all.granted {
 		deployed[grant{sid: g.sid, action: g.action}] = true
-		if !l.used[g] && !byLambda(g.action) {
+		if !all.used[g] && !byLambda(g.action) {
 			t.Errorf("%s allows %s on %s, and nothing needs it", g.sid, g.action, g.resource)
 		}
 	}
 	for _, g := range templateGrants(t) {
 		if !deployed[g] {
-			t.Errorf("%s allows %s in a stack that no life deploys", g.sid, g.action)
+			t.Errorf("%s allows %s in a stack that no lifecycle deploys", g.sid, g.action)
 		}
 	}
 }
@@ -50,67 +54,67 @@ func byLambda(action string) bool {
 // A grant is one action on one resource, of one statement.
 type grant struct{ sid, action, resource string }
 
-// A ledger holds what the template grants and what of it is used, over all lives.
-type ledger struct {
+// The grants are what the template grants and what of it is used, in all lifecycles.
+type grants struct {
 	mu            sync.Mutex
 	granted, used map[grant]bool
 	// functions are the names of the functions' roles.
 	functions map[string]bool
 }
 
-// record lives one on a desk of its own and, when all that it made is deleted,
-// looks at each call.
-func (l *ledger) record(t *testing.T, life func(*env)) {
+// record runs a lifecycle in an account of its own and, when all that it made is
+// deleted, checks each call.
+func (g *grants) record(t *testing.T, seed uint64, lifecycle func(*env)) {
 	t.Helper()
 	var e *env
 	t.Cleanup(func() {
 		for _, call := range e.Cloud.Calls() {
-			l.look(t, call)
+			g.check(t, call)
 		}
 	})
-	api := startAPI(t)
-	e = newDesk(t, options{env: map[string]string{"BITMOVIN_API_URL": api.URL()}})
+	e = newEnv(t, options{Seed: seed})
+	e.AddAPIKeys()
 	e.Listen(func(event cloudformation.Event) {
-		if strings.HasSuffix(e.Status, "_COMPLETE") {
-			e.Cloud.View(l.read)
+		if strings.HasSuffix(event.Status, "_COMPLETE") {
+			e.Cloud.View(g.read)
 		}
 	})
-	life(e)
+	lifecycle(e)
 }
 
 // read notes what the template's policies grant at the moment.
-func (l *ledger) read(s *aws.State) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (g *grants) read(s *aws.State) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, r := range s.Roles {
 		if !strings.Contains(r.Trust, "lambda.amazonaws.com") {
 			continue
 		}
-		l.functions[r.Name] = true
+		g.functions[r.Name] = true
 		for _, text := range r.Inline {
-			l.grantedBy(text)
+			g.grantedBy(text)
 		}
 	}
 	for arn, p := range s.Policies {
 		if strings.Contains(arn, "-Boundary-") || strings.Contains(arn, "-ApiKeyPolicy-") {
-			l.grantedBy(p.Document)
+			g.grantedBy(p.Document)
 		}
 	}
 }
 
 // isFunction reports whether a function has the role of that name.
-func (l *ledger) isFunction(role string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.functions[role]
+func (g *grants) isFunction(role string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.functions[role]
 }
 
 // grantedBy notes what a policy's statements allow.
-func (l *ledger) grantedBy(text string) {
+func (g *grants) grantedBy(text string) {
 	for _, s := range statements(text) {
 		for _, action := range s.Action {
 			for _, resource := range s.Resource {
-				l.granted[grant{s.Sid, action, anyStack(resource)}] = true
+				g.granted[grant{s.Sid, action, anyStack(resource)}] = true
 			}
 		}
 	}
@@ -121,52 +125,52 @@ func anyStack(arn string) string {
 	return strings.Replace(arn, "/"+providerStack+"/", "/"+stackName+"/", 1)
 }
 
-// statements returns the statements of a policy that the desk has accepted.
+// statements returns the statements of a policy that local/aws has accepted.
 func statements(text string) []policy.Statement {
-	var e policy.Document
-	if err := json.Unmarshal([]byte(text), &e); err != nil {
+	var d policy.Document
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		panic(err)
 	}
-	return e.Statement
+	return d.Statement
 }
 
-// look notes what a call has used, and fails the test if it was not allowed.
-func (l *ledger) look(t *testing.T, call aws.Call) {
+// check notes what a call has used, and fails the test if it was not allowed.
+func (g *grants) check(t *testing.T, call aws.Call) {
 	t.Helper()
 	role := path.Base(path.Dir(call.Caller))
 	switch {
-	case !l.isFunction(role):
+	case !g.isFunction(role):
 		if call.Status < 400 {
-			l.use(call, "s3:*")
+			g.use(call, "s3:*")
 		}
-	case call.Code == "AccessDenied" && !guess(call):
+	case call.Code == "AccessDenied" && !readsWithoutAsking(call):
 		t.Errorf("the function is denied %v on %s", call.Actions, call.Resource)
-	case call.Code != "AccessDenied" && !l.use(call):
+	case call.Code != "AccessDenied" && !g.use(call):
 		t.Errorf("the function takes %v on %s, which no statement of its role names", call.Actions, call.Resource)
 	}
 }
 
-// guess reports whether a call reads the policies of a role beside the question
+// readsWithoutAsking reports whether a call reads the policies of a role beside the question
 // whether it exists: where it does not, or is not below the path, that is
 // denied, and nothing is lost.
-func guess(call aws.Call) bool {
+func readsWithoutAsking(call aws.Call) bool {
 	return slices.Contains([]string{"iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"}, call.Op) &&
 		!strings.Contains(call.Resource, ":role/bitmovin/")
 }
 
 // use notes the grants that a call has used and reports whether each of its
 // actions is granted. A grant of one of the wider actions counts, too.
-func (l *ledger) use(call aws.Call, wider ...string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (g *grants) use(call aws.Call, wider ...string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	all := true
 	for _, action := range call.Actions {
 		found := false
-		for g := range l.granted {
+		for granted := range g.granted {
 			// KMS is asked in the course of an S3 call, for a key that the call does not name.
 			onKey := strings.HasPrefix(action, "kms:")
-			if (g.action == action || slices.Contains(wider, g.action)) && (onKey || covers(g.resource, anyStack(call.Resource))) {
-				l.used[g], found = true, true
+			if (granted.action == action || slices.Contains(wider, granted.action)) && (onKey || covers(granted.resource, anyStack(call.Resource))) {
+				g.used[granted], found = true, true
 			}
 		}
 		all = all && found
