@@ -26,7 +26,8 @@ import (
 // tested in this process and in virtual time, with [newEnv].
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // the accounts make much garbage, and there is memory
+	harness.Parallel(runtime.GOMAXPROCS(0) + 2) // the built function waits in real time
+	debug.SetGCPercent(400)                     // the accounts make much garbage, and there is memory
 	code := m.Run()
 	if binaryDir != "" {
 		_ = os.RemoveAll(binaryDir) // what is left is the system's to clear
@@ -95,7 +96,7 @@ func newBinaryApp(tb testing.TB, o options) *env {
 func TestBinaryLifecycle(t *testing.T) {
 	t.Parallel()
 	e := newBinaryEnv(t, options{})
-	s := e.MustDeploy("RoleName", "exports", "ExternalId", "external-id-1")
+	e.MustDeploy("RoleName", "exports", "ExternalId", "external-id-1")
 	wantVerified := func() {
 		t.Helper()
 		if got := e.Stack(stackName).Outputs["AccessVerified"]; got != "true" {
@@ -103,7 +104,7 @@ func TestBinaryLifecycle(t *testing.T) {
 		}
 	}
 	wantVerified()
-	s = e.MustDeploy("RoleName", "exports", "ExternalId", "external-id-2", "ObjectPrefix", "exports/")
+	e.MustDeploy("RoleName", "exports", "ExternalId", "external-id-2", "ObjectPrefix", "exports/")
 	wantVerified()
 	before := e.ExportRole()
 	if before.Path+before.Name != "/bitmovin/"+region+"/"+stackName+"/exports" {
