@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
@@ -58,6 +59,7 @@ func newDesk(p parts, o aws.Options, account, region string, onEvent func(cloudf
 	cloud, api := aws.Start(o), bitmovin.Start(bitmovin.Options{})
 	return &desk{p, account, region, cloud, cloudformation.New(cloudformation.Options{
 		Cloud: cloud, Account: account, Region: region, Binary: p.binary, OnEvent: onEvent,
+		RetryDelays: []time.Duration{0, 0}, // somebody watches, who would have to wait
 		FunctionEnv: map[string]string{"BITMOVIN_API_URL": api.URL()},
 	}), api}
 }

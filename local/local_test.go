@@ -2,41 +2,51 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
-// built is what [project] returns.
-var built parts
-
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "local-test")
-	if err == nil {
-		defer os.RemoveAll(dir) //nolint:errcheck // what is left is the system's to clear
-		// No test's context is there yet.
-		built, err = build(context.Background(), "..", dir)
+// TestMain has more tests run at once than there are processors: the function is
+// real here, and waits more than it works.
+func TestMain(m *testing.M) {
+	harness.Parallel(16)
+	code := m.Run()
+	if builtIn != "" {
+		_ = os.RemoveAll(builtIn) // what is left is the system's to clear
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(code)
 }
 
-// project returns the function and the template, for all tests. It looks over the
-// function's sources, so that go test runs the tests again when they have changed.
+// builtIn is where the function was built, if a test needed that.
+var builtIn string
+
+// buildOnce builds the function when the first test needs it, for all tests.
+var buildOnce = sync.OnceValues(func() (parts, error) {
+	var err error
+	if builtIn, err = os.MkdirTemp("", "local-test"); err != nil {
+		return parts{}, err
+	}
+	return build(context.Background(), "..", builtIn)
+})
+
+// project returns the function and the template. It looks over the function's
+// sources, so that go test runs the tests again when they have changed.
 func project(t *testing.T) parts {
 	t.Helper()
 	if err := filepath.WalkDir("../handler", func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 		t.Fatal(err)
 	}
-	return built
+	p, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func TestBuildFlagsAreTheMakefiles(t *testing.T) {

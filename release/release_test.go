@@ -7,8 +7,6 @@ import (
 	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/moto"
 )
 
 const (
@@ -294,35 +293,10 @@ const launchRows = `| region | one bucket | provider for other stacks |
 // startMoto starts an S3 and points the AWS CLI at it.
 func startMoto(t *testing.T) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	host, port, _ := net.SplitHostPort(address)
-	l.Close() //nolint:errcheck // it only found a free port
-	moto := exec.Command("moto_server", "--host", host, "--port", port)
-	if err := moto.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		moto.Process.Kill() //nolint:errcheck // it may have ended
-		moto.Wait()         //nolint:errcheck // it was killed
-	})
-	t.Setenv("AWS_ENDPOINT_URL", "http://"+address)
+	t.Setenv("AWS_ENDPOINT_URL", moto.Start(t))
 	t.Setenv("AWS_ACCESS_KEY_ID", "publisher")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_REGION", "us-east-1")
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		r, err := http.Get("http://" + address + "/moto-api/")
-		if err == nil {
-			r.Body.Close() //nolint:errcheck // nothing of it is used
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
 }
 
 // object returns what moto has of a file.

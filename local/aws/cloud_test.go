@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 const (
@@ -41,6 +44,13 @@ func trust(principal, more string) string {
 func bucketPolicy(effect, action, resource string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"` + effect + `","Principal":{"AWS":"*"},"Action":"` + action +
 		`","Resource":"arn:aws:s3:::` + resource + `"}]}`
+}
+
+// startInMemory is start for a test in a bubble.
+func startInMemory(t *testing.T, o aws.Options) *aws.Cloud {
+	t.Helper()
+	o.Network = network.NewMemory(1)
+	return start(t, o)
 }
 
 // start starts a cloud with an administrator, a role that may write to a
@@ -138,66 +148,87 @@ func TestCredentialsEndWithTheirRole(t *testing.T) {
 }
 
 func TestCalls(t *testing.T) {
-	t.Parallel()
-	c := start(t, aws.Options{Latency: 10 * time.Millisecond})
-	client := s3As(c, writer)
-	_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: sdk.String(bucket), Key: sdk.String("a/b"), ACL: "bucket-owner-full-control"})
-	wantCode(t, err, "")
-	_, err = client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: sdk.String(bucket), Key: sdk.String("a/b")})
-	wantCode(t, err, "AccessDenied")
-	calls := c.Calls()
-	if len(calls) != 2 {
-		t.Fatalf("got %d calls, want 2", len(calls))
-	}
-	put, get := calls[0], calls[1]
-	if put.Op != "s3:PutObject" || !slices.Equal(put.Actions, []string{"s3:PutObject", "s3:PutObjectAcl"}) ||
-		put.Caller != "arn:aws:sts::"+account+":assumed-role/writer/local" || put.Resource != "arn:aws:s3:::exports/a/b" ||
-		put.Region != region || put.Status != 200 || put.Params.Get("x-amz-acl") != "bucket-owner-full-control" ||
-		put.Params.Has("x-amz-security-token") || put.End.Sub(put.Start) < 10*time.Millisecond {
-		t.Errorf("got %+v", put)
-	}
-	if get.Code != "AccessDenied" || get.Status != 403 {
-		t.Errorf("got %+v", get)
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		c := startInMemory(t, aws.Options{Latency: 10 * time.Millisecond})
+		client := s3As(c, writer)
+		_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: sdk.String(bucket), Key: sdk.String("a/b"), ACL: "bucket-owner-full-control"})
+		wantCode(t, err, "")
+		_, err = client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: sdk.String(bucket), Key: sdk.String("a/b")})
+		wantCode(t, err, "AccessDenied")
+		calls := c.Calls()
+		if len(calls) != 2 {
+			t.Fatalf("got %d calls, want 2", len(calls))
+		}
+		put, get := calls[0], calls[1]
+		if put.Op != "s3:PutObject" || !slices.Equal(put.Actions, []string{"s3:PutObject", "s3:PutObjectAcl"}) ||
+			put.Caller != "arn:aws:sts::"+account+":assumed-role/writer/local" || put.Resource != "arn:aws:s3:::exports/a/b" ||
+			put.Region != region || put.Status != 200 || put.Params.Get("x-amz-acl") != "bucket-owner-full-control" ||
+			put.Params.Has("x-amz-security-token") || put.End.Sub(put.Start) != 10*time.Millisecond {
+			t.Errorf("got %+v", put)
+		}
+		if get.Code != "AccessDenied" || get.Status != 403 {
+			t.Errorf("got %+v", get)
+		}
+	})
 }
 
+// TestUnknownIsLoud: what the cloud does not know is answered so, and kept, so that
+// who tolerates the answer is found out as well.
 func TestUnknownIsLoud(t *testing.T) {
 	t.Parallel()
-	c := start(t, aws.Options{})
-	for name, call := range map[string]func(context.Context) error{
-		"IAM operation": func(ctx context.Context) error {
+	for name, tc := range map[string]struct {
+		want string // is kept
+		call func(context.Context, *aws.Cloud) error
+	}{
+		"IAM operation": {"iam:ListRoles", func(ctx context.Context, c *aws.Cloud) error {
 			_, err := iamAs(c, admin).ListRoles(ctx, nil)
 			return err
-		},
-		"IAM parameter": func(ctx context.Context) error {
+		}},
+		"IAM parameter": {"PathPrefix of iam:ListAttachedRolePolicies", func(ctx context.Context, c *aws.Cloud) error {
 			_, err := iamAs(c, admin).ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: sdk.String("writer")})
 			wantCode(t, err, "")
 			_, err = iamAs(c, admin).ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: sdk.String("writer"), PathPrefix: sdk.String("/")})
 			return err
-		},
-		"S3 operation": func(ctx context.Context) error {
+		}},
+		"S3 operation": {"s3:", func(ctx context.Context, c *aws.Cloud) error {
 			_, err := s3As(c, admin).GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: sdk.String(bucket)})
 			return err
-		},
-		"S3 header": func(ctx context.Context) error {
+		}},
+		"S3 header": {"x-amz-tagging of s3:PutObject", func(ctx context.Context, c *aws.Cloud) error {
 			_, err := s3As(c, admin).PutObject(ctx, &s3.PutObjectInput{Bucket: sdk.String(bucket), Key: sdk.String("k"), Tagging: sdk.String("a=b")})
 			return err
-		},
-		"service": func(ctx context.Context) error {
+		}},
+		"condition key": {`"aws:unknown"`, func(ctx context.Context, c *aws.Cloud) error {
+			c.Edit(func(s *aws.State) {
+				s.Buckets[bucket].Policy = strings.Replace(bucketPolicy("Deny", "s3:ListBucket", bucket), `"Effect"`,
+					`"Condition":{"StringEquals":{"aws:Unknown":"x"}},"Effect"`, 1)
+			})
+			return put("")(ctx, s3As(c, admin))
+		}},
+		"service": {"cloudformation:DescribeStacks", func(ctx context.Context, c *aws.Cloud) error {
 			_, err := cloudformation.NewFromConfig(c.Config(admin, region)).DescribeStacks(ctx, nil)
 			return err
-		},
-		"JSON service": func(ctx context.Context) error {
+		}},
+		"JSON service": {"secretsmanager:ListSecrets", func(ctx context.Context, c *aws.Cloud) error {
 			in := &secretsmanager.ListSecretsInput{}
 			_, err := secretsmanager.NewFromConfig(c.Config(admin, region)).ListSecrets(ctx, in)
 			return err
-		},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := call(t.Context())
+			c := start(t, aws.Options{})
+			wantCode(t, get("writer")(t.Context(), iamAs(c, admin)), "")
+			wantCode(t, get("none")(t.Context(), iamAs(c, admin)), "NoSuchEntity")
+			if kept := c.Unknown(); len(kept) != 0 {
+				t.Errorf("of what is known %q is kept", kept)
+			}
+			err := tc.call(t.Context(), c)
 			wantCode(t, err, "NotImplemented")
 			wantStatus(t, err, http.StatusNotImplemented)
+			if kept := c.Unknown(); len(kept) != 1 || !strings.Contains(kept[0], tc.want) {
+				t.Errorf("kept is %q, want one that tells %q", kept, tc.want)
+			}
 		})
 	}
 }

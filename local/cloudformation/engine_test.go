@@ -5,35 +5,39 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	runtime "github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
-// TestMain is also the function behind the custom resources under test, which
-// is started without arguments; go test gives some.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		os.Exit(m.Run())
+// program is the function behind the custom resources under test.
+func program(_ map[string]string, _ io.Writer, via http.RoundTripper) func(context.Context, []byte) error {
+	client := &http.Client{Transport: via}
+	return func(ctx context.Context, payload []byte) error {
+		var event cfn.Event
+		if err := json.Unmarshal(payload, &event); err != nil {
+			return err
+		}
+		return answer(ctx, client, event)
 	}
-	runtime.Start(answer)
 }
 
 // answer does what the resource's properties say: Fail names the request types
 // that fail, Hang those that are never answered, Id is the physical id.
-func answer(_ context.Context, e cfn.Event) error {
+func answer(ctx context.Context, client *http.Client, e cfn.Event) error {
 	text := func(name string) string { s, _ := e.ResourceProperties[name].(string); return s }
 	if strings.Contains(text("Hang"), string(e.RequestType)) {
-		select {}
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	r := cfn.Response{
 		Status: cfn.StatusSuccess, RequestID: e.RequestID, StackID: e.StackID, LogicalResourceID: e.LogicalResourceID,
@@ -46,39 +50,36 @@ func answer(_ context.Context, e cfn.Event) error {
 	if err != nil {
 		return err
 	}
-	put, err := http.NewRequest(http.MethodPut, e.ResponseURL, bytes.NewReader(body))
+	put, err := http.NewRequestWithContext(ctx, http.MethodPut, e.ResponseURL, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	answered, err := http.DefaultClient.Do(put)
+	answered, err := client.Do(put)
 	if err != nil {
 		return err
 	}
 	return answered.Body.Close()
 }
 
-type desk struct {
+// An env is an account with an engine.
+type env struct {
 	*testing.T
 	*cloudformation.Engine
 	cloud *aws.Cloud
 }
 
-func start(t *testing.T, change func(*cloudformation.Options)) desk {
+// start returns an account in memory with the stack provider, for a test in a bubble.
+func start(t *testing.T) env {
 	t.Helper()
-	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cloud := aws.Start(aws.Options{})
-	o := cloudformation.Options{Cloud: cloud, Account: "111122223333", Region: "eu-west-1", Binary: binary}
-	if change != nil {
-		change(&o)
-	}
-	e := cloudformation.New(o)
-	t.Cleanup(func() { e.Close(); cloud.Close() })
-	d := desk{t, e, cloud}
-	d.deploy("provider", provider, nil)
-	return d
+	memory := network.NewMemory(1)
+	cloud := aws.Start(aws.Options{Network: memory})
+	engine := cloudformation.New(cloudformation.Options{
+		Cloud: cloud, Account: "111122223333", Region: "eu-west-1", Program: program, Memory: memory, Seed: 1,
+	})
+	t.Cleanup(func() { engine.Close(); cloud.Close() })
+	e := env{t, engine, cloud}
+	e.deploy("provider", provider, nil)
+	return e
 }
 
 const provider = `
@@ -122,44 +123,38 @@ func dependent(resource string) string {
 	return strings.Replace(resource, "Type:", "DependsOn: One\n    Type:", 1)
 }
 
-func (d desk) ctx() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	d.Cleanup(cancel)
-	return ctx
-}
-
-func (d desk) deploy(name, template string, parameters map[string]string) *cloudformation.Stack {
-	d.Helper()
-	s, err := d.Deploy(d.ctx(), name, []byte(template), parameters)
+func (e env) deploy(name, template string, parameters map[string]string) *cloudformation.Stack {
+	e.Helper()
+	s, err := e.Deploy(e.Context(), name, []byte(template), parameters)
 	if err != nil {
-		d.Fatal(err)
+		e.Fatal(err)
 	}
 	return s
 }
 
 // fails deploys what ends in that status.
-func (d desk) fails(name, template, status string) *cloudformation.Stack {
-	d.Helper()
-	s, err := d.Deploy(d.ctx(), name, []byte(template), nil)
+func (e env) fails(name, template, status string) *cloudformation.Stack {
+	e.Helper()
+	s, err := e.Deploy(e.Context(), name, []byte(template), nil)
 	if err == nil || s == nil || s.Status != status {
-		d.Fatalf("deploy: got %+v, %v, want the status %s", s, err, status)
+		e.Fatalf("deploy: got %+v, %v, want the status %s", s, err, status)
 	}
 	return s
 }
 
 // requests lists what was sent: "Create One", or "Delete One id".
-func (d desk) requests() []string {
+func (e env) requests() []string {
 	var list []string
-	for _, r := range d.Requests() {
+	for _, r := range e.Requests() {
 		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.RequestType, r.LogicalResourceID, r.PhysicalResourceID)))
 	}
 	return list
 }
 
-func (d desk) wantRequests(want ...string) {
-	d.Helper()
-	if got := d.requests(); !slices.Equal(got, want) {
-		d.Errorf("requests: got %q, want %q", got, want)
+func (e env) wantRequests(want ...string) {
+	e.Helper()
+	if got := e.requests(); !slices.Equal(got, want) {
+		e.Errorf("requests: got %q, want %q", got, want)
 	}
 }
 
@@ -174,21 +169,20 @@ func statuses(s *cloudformation.Stack, id string) string {
 	return strings.Join(list, " ")
 }
 
-// await waits until something is so.
-func (d desk) await(so func() bool) {
-	d.Helper()
-	for end := time.Now().Add(10 * time.Second); !so(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			d.Fatal("it never came to pass")
-		}
+// awaitRequests waits until so many requests were sent and nothing goes on but waits.
+func (e env) awaitRequests(n int) {
+	e.Helper()
+	synctest.Wait()
+	if got := len(e.Requests()); got != n {
+		e.Fatalf("%d requests were sent, want %d", got, n)
 	}
 }
 
-func (d desk) token() string {
-	d.Helper()
-	s, err := d.Stack("provider")
+func (e env) token() string {
+	e.Helper()
+	s, err := e.Stack("provider")
 	if err != nil {
-		d.Fatal(err)
+		e.Fatal(err)
 	}
 	return s.Outputs["ServiceToken"]
 }

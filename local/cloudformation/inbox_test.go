@@ -9,15 +9,14 @@ import (
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"github.com/bitmovin/bitmovin-export-access/local/ids"
 	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
-// put tries once, and returns the status or 0.
-func put(t *testing.T, url string, change func(*http.Request)) int {
+// put tries once, and returns the status, or 0 if there was no answer.
+func put(ctx context.Context, t *testing.T, via http.RoundTripper, url string, change func(*http.Request)) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, url, strings.NewReader("body"))
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +24,7 @@ func put(t *testing.T, url string, change func(*http.Request)) int {
 	if change != nil {
 		change(r)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := (&http.Client{Transport: via}).Do(r)
 	if err != nil {
 		return 0
 	}
@@ -47,19 +46,21 @@ func TestInboxRefusesWhatS3Refuses(t *testing.T) {
 		"chunks":         {change: func(r *http.Request) { r.Body = io.NopCloser(r.Body); r.ContentLength = -1 }, want: 501},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := cloudformation.NewInbox(network.Sockets{}, ids.New(1))
+		refuses := func(t *testing.T, n network.Network) {
+			t.Helper()
+			b := cloudformation.NewInbox(n, ids.New(1))
 			defer b.Close()
-			if got := put(t, b.URL("id"), test.change); got != test.want {
+			if got := put(t.Context(), t, n, b.URL("id"), test.change); got != test.want {
 				t.Errorf("put: got %d, want %d", got, test.want)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 			defer cancel()
 			if body, err := b.Wait(ctx, "id"); (err == nil) != (test.want == 200) {
 				t.Errorf("wait: got %q, %v", body, err)
 			}
-		})
+		}
+		t.Run(name+"/sockets", func(t *testing.T) { t.Parallel(); refuses(t, network.Sockets{}) })
+		harness.Run(t, name+"/memory", func(t *testing.T) { t.Helper(); refuses(t, network.NewMemory(1)) })
 	}
 }
 
@@ -76,25 +77,39 @@ func TestInboxFaults(t *testing.T) {
 		"a lost 200": {cloudformation.InboxFault{Reset: true, Stored: true}, 0},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := cloudformation.NewInbox(network.Sockets{}, ids.New(1))
+		fails := func(t *testing.T, n network.Network) {
+			t.Helper()
+			b := cloudformation.NewInbox(n, ids.New(1))
 			defer b.Close()
-			test.fault.Times = 2
-			b.Fail(test.fault)
-			url := b.URL("id")
-			for range 2 {
-				if got := put(t, url, nil); got != test.want {
+			fault := test.fault
+			fault.Times = 2
+			b.Fail(fault)
+			for try := range 2 {
+				ctx, hangUp := context.WithCancel(t.Context())
+				if fault.Hang || fault.Drip {
+					go func() { awaitPuts(b, try+1); hangUp() }()
+				}
+				if got := put(ctx, t, n, b.URL("id"), nil); got != test.want {
 					t.Errorf("a struck try: got %d, want %d", got, test.want)
 				}
+				hangUp()
 			}
-			if got := put(t, url, nil); got != 200 {
+			if got := put(t.Context(), t, n, b.URL("id"), nil); got != 200 {
 				t.Errorf("the third try: got %d, want 200", got)
 			}
 			puts := b.Puts("id")
 			if len(puts) != 3 || puts[0].Stored != test.fault.Stored || puts[2].Stored == test.fault.Stored || string(puts[1].Body) != "body" {
 				t.Errorf("puts: got %+v", puts)
 			}
-		})
+		}
+		t.Run(name+"/sockets", func(t *testing.T) { t.Parallel(); fails(t, network.Sockets{}) })
+		harness.Run(t, name+"/memory", func(t *testing.T) { t.Helper(); fails(t, network.NewMemory(1)) })
+	}
+}
+
+// awaitPuts waits until the inbox has got so many tries.
+func awaitPuts(b *cloudformation.Inbox, n int) {
+	for len(b.Puts("id")) < n {
+		time.Sleep(time.Millisecond)
 	}
 }

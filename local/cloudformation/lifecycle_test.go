@@ -6,82 +6,84 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 func TestCreateUpdateDelete(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	s := d.deploy("app", one("Id: a, Colour: red, Number: 42, Truth: true, List: [1, {No: false}]")+`
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		s := e.deploy("app", one("Id: a, Colour: red, Number: 42, Truth: true, List: [1, {No: false}]")+`
 Outputs:
   Colour: {Value: !GetAtt One.Colour}
   Id: {Value: !Ref One}
 `, nil)
-	if s.Outputs["Colour"] != "red" || s.Outputs["Id"] != "a" {
-		t.Errorf("outputs: got %v", s.Outputs)
-	}
-	if !regexp.MustCompile(`^arn:aws:cloudformation:eu-west-1:111122223333:stack/app/[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[0-9a-f-]{17}$`).MatchString(s.ID) {
-		t.Errorf("stack id: got %s", s.ID)
-	}
-	s = d.deploy("app", one("Id: a, Colour: blue, ServiceTimeout: 60"), nil)
-	if _, err := d.Deploy(d.ctx(), "app", []byte(one("Id: a, Colour: blue, ServiceTimeout: 60")), nil); err == nil {
-		t.Error("an update without a change: got no error")
-	}
-	if got, want := statuses(s, "app"), "CREATE_IN_PROGRESS CREATE_COMPLETE UPDATE_IN_PROGRESS UPDATE_COMPLETE_CLEANUP_IN_PROGRESS UPDATE_COMPLETE"; got != want {
-		t.Errorf("stack: got %s, want %s", got, want)
-	}
-	if got, want := statuses(s, "One"), "CREATE_IN_PROGRESS CREATE_COMPLETE UPDATE_IN_PROGRESS UPDATE_COMPLETE"; got != want {
-		t.Errorf("resource: got %s, want %s", got, want)
-	}
-	gone, err := d.Delete(d.ctx(), "app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := d.Stack(s.ID); err != nil || got.Status != "DELETE_COMPLETE" || gone.Status != got.Status {
-		t.Errorf("a deleted stack by its id: got %v, %v", got, err)
-	}
-	if _, err := d.Stack("app"); err == nil {
-		t.Error("a deleted stack is still known by its name")
-	}
-	d.wantRequests("Create One", "Update One a", "Delete One a")
-	d.deploy("app", one("Id: a"), nil)
+		if s.Outputs["Colour"] != "red" || s.Outputs["Id"] != "a" {
+			t.Errorf("outputs: got %v", s.Outputs)
+		}
+		if !regexp.MustCompile(`^arn:aws:cloudformation:eu-west-1:111122223333:stack/app/[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[0-9a-f-]{17}$`).MatchString(s.ID) {
+			t.Errorf("stack id: got %s", s.ID)
+		}
+		s = e.deploy("app", one("Id: a, Colour: blue, ServiceTimeout: 60"), nil)
+		if _, err := e.Deploy(e.Context(), "app", []byte(one("Id: a, Colour: blue, ServiceTimeout: 60")), nil); err == nil {
+			t.Error("an update without a change: got no error")
+		}
+		if got, want := statuses(s, "app"), "CREATE_IN_PROGRESS CREATE_COMPLETE UPDATE_IN_PROGRESS UPDATE_COMPLETE_CLEANUP_IN_PROGRESS UPDATE_COMPLETE"; got != want {
+			t.Errorf("stack: got %s, want %s", got, want)
+		}
+		if got, want := statuses(s, "One"), "CREATE_IN_PROGRESS CREATE_COMPLETE UPDATE_IN_PROGRESS UPDATE_COMPLETE"; got != want {
+			t.Errorf("resource: got %s, want %s", got, want)
+		}
+		gone, err := e.Delete(e.Context(), "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Stack(s.ID); err != nil || got.Status != "DELETE_COMPLETE" || gone.Status != got.Status {
+			t.Errorf("a deleted stack by its id: got %v, %v", got, err)
+		}
+		if _, err := e.Stack("app"); err == nil {
+			t.Error("a deleted stack is still known by its name")
+		}
+		e.wantRequests("Create One", "Update One a", "Delete One a")
+		e.deploy("app", one("Id: a"), nil)
+	})
 }
 
 func TestEventIsAsAWSSendsIt(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	s := d.deploy("app", one("Id: a, Number: 42, Truth: true, List: [1, {No: false}], None: !Ref AWS::NoValue"), nil)
-	d.deploy("app", one("Id: a, ServiceTimeout: 60"), nil)
-	token := d.token()
-	want := map[string]any{
-		"RequestType": "Update", "ResourceType": "Custom::Test", "LogicalResourceId": "One",
-		"PhysicalResourceId": "a", "StackId": s.ID,
-		"ResourceProperties":    map[string]any{"ServiceToken": token, "ServiceTimeout": "60", "Id": "a"},
-		"OldResourceProperties": map[string]any{"ServiceToken": token, "Id": "a", "Number": "42", "Truth": "true", "List": []any{"1", map[string]any{"No": "false"}}},
-	}
-	r := d.Requests()[1]
-	var got map[string]any
-	if err := json.Unmarshal(r.Payload, &got); err != nil {
-		t.Fatal(err)
-	}
-	if got["RequestId"] != r.RequestID || !strings.Contains(r.ResponseURL, "X-Amz-Signature=") || got["ResponseURL"] != r.ResponseURL {
-		t.Errorf("request id and URL: got %v, %v", got["RequestId"], got["ResponseURL"])
-	}
-	delete(got, "RequestId")
-	delete(got, "ResponseURL")
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("event (-want +got):\n%s", diff)
-	}
-	if a := r.Invocation.Wait(); len(a) != 1 || a[0].Err != "" {
-		t.Errorf("attempts: got %+v, want one success", a)
-	}
-	if puts := d.Inbox().Puts(r.RequestID); len(puts) != 1 || !puts[0].Stored {
-		t.Errorf("puts: got %+v, want one that counts", puts)
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		s := e.deploy("app", one("Id: a, Number: 42, Truth: true, List: [1, {No: false}], None: !Ref AWS::NoValue"), nil)
+		e.deploy("app", one("Id: a, ServiceTimeout: 60"), nil)
+		token := e.token()
+		want := map[string]any{
+			"RequestType": "Update", "ResourceType": "Custom::Test", "LogicalResourceId": "One",
+			"PhysicalResourceId": "a", "StackId": s.ID,
+			"ResourceProperties":    map[string]any{"ServiceToken": token, "ServiceTimeout": "60", "Id": "a"},
+			"OldResourceProperties": map[string]any{"ServiceToken": token, "Id": "a", "Number": "42", "Truth": "true", "List": []any{"1", map[string]any{"No": "false"}}},
+		}
+		r := e.Requests()[1]
+		var got map[string]any
+		if err := json.Unmarshal(r.Payload, &got); err != nil {
+			t.Fatal(err)
+		}
+		if got["RequestId"] != r.RequestID || !strings.Contains(r.ResponseURL, "X-Amz-Signature=") || got["ResponseURL"] != r.ResponseURL {
+			t.Errorf("request id and URL: got %v, %v", got["RequestId"], got["ResponseURL"])
+		}
+		delete(got, "RequestId")
+		delete(got, "ResponseURL")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("event (-want +got):\n%s", diff)
+		}
+		if a := r.Invocation.Wait(); len(a) != 1 || a[0].Err != "" {
+			t.Errorf("attempts: got %+v, want one success", a)
+		}
+		if puts := e.Inbox().Puts(r.RequestID); len(puts) != 1 || !puts[0].Stored {
+			t.Errorf("puts: got %+v, want one that counts", puts)
+		}
+	})
 }
 
 func TestFailuresAndRollbacks(t *testing.T) {
@@ -136,16 +138,15 @@ func TestFailuresAndRollbacks(t *testing.T) {
 		},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := start(t, nil)
+		harness.Run(t, name, func(t *testing.T) {
+			e := start(t)
 			template, before := test.first, 0
 			if test.second != "" {
-				d.deploy("app", test.first, nil)
-				template, before = test.second, len(d.requests())
+				e.deploy("app", test.first, nil)
+				template, before = test.second, len(e.requests())
 			}
-			s := d.fails("app", template, test.status)
-			if got := d.requests()[before:]; !slices.Equal(got, test.requests) {
+			s := e.fails("app", template, test.status)
+			if got := e.requests()[before:]; !slices.Equal(got, test.requests) {
 				t.Errorf("requests: got %q, want %q", got, test.requests)
 			}
 			want := test.stack
@@ -160,78 +161,83 @@ func TestFailuresAndRollbacks(t *testing.T) {
 }
 
 func TestRollbackSwapsTheProperties(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	d.deploy("app", one("Id: a, Colour: red"), nil)
-	d.fails("app", one("Id: a, Colour: blue, Fail: Update"), "UPDATE_ROLLBACK_COMPLETE")
-	r := d.Requests()
-	if diff := cmp.Diff(r[1].OldResourceProperties, r[2].ResourceProperties); diff != "" {
-		t.Errorf("properties of the rollback (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(r[1].ResourceProperties, r[2].OldResourceProperties); diff != "" {
-		t.Errorf("old properties of the rollback (-want +got):\n%s", diff)
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.deploy("app", one("Id: a, Colour: red"), nil)
+		e.fails("app", one("Id: a, Colour: blue, Fail: Update"), "UPDATE_ROLLBACK_COMPLETE")
+		r := e.Requests()
+		if diff := cmp.Diff(r[1].OldResourceProperties, r[2].ResourceProperties); diff != "" {
+			t.Errorf("properties of the rollback (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(r[1].ResourceProperties, r[2].OldResourceProperties); diff != "" {
+			t.Errorf("old properties of the rollback (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestReplacementAndRemovalAreCleanedUp(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	d.deploy("app", one("Id: a")+resource("Two", "Id: two"), nil)
-	s := d.deploy("app", one("Id: b"), nil)
-	got := d.requests()[2:]
-	if len(got) == 3 {
-		slices.Sort(got[1:])
-	}
-	if want := []string{"Update One a", "Delete One a", "Delete Two two"}; !slices.Equal(got, want) {
-		t.Errorf("requests: got %q, want %q", got, want)
-	}
-	if s.Resources["One"].PhysicalID != "b" || s.Resources["Two"].Status != "DELETE_COMPLETE" {
-		t.Errorf("resources: got %+v", s.Resources)
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.deploy("app", one("Id: a")+resource("Two", "Id: two"), nil)
+		s := e.deploy("app", one("Id: b"), nil)
+		got := e.requests()[2:]
+		if len(got) == 3 {
+			slices.Sort(got[1:])
+		}
+		if want := []string{"Update One a", "Delete One a", "Delete Two two"}; !slices.Equal(got, want) {
+			t.Errorf("requests: got %q, want %q", got, want)
+		}
+		if s.Resources["One"].PhysicalID != "b" || s.Resources["Two"].Status != "DELETE_COMPLETE" {
+			t.Errorf("resources: got %+v", s.Resources)
+		}
+	})
 }
 
 func TestFailedDeletions(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	d.deploy("app", one("Id: a, Fail: Delete")+resource("Two", "Id: two, Fail: Delete"), nil)
-	s := d.deploy("app", one("Id: b, Fail: Delete"), nil) // a failed cleanup is no failure
-	if !strings.HasSuffix(statuses(s, "Two"), "DELETE_FAILED") {
-		t.Errorf("cleanup: got %s, want a failure", statuses(s, "Two"))
-	}
-	before := len(d.requests())
-	for range 2 {
-		if s, err := d.Delete(d.ctx(), "app"); err == nil || s.Status != "DELETE_FAILED" {
-			t.Errorf("delete: got %+v, %v, want DELETE_FAILED", s, err)
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.deploy("app", one("Id: a, Fail: Delete")+resource("Two", "Id: two, Fail: Delete"), nil)
+		s := e.deploy("app", one("Id: b, Fail: Delete"), nil) // a failed cleanup is no failure
+		if !strings.HasSuffix(statuses(s, "Two"), "DELETE_FAILED") {
+			t.Errorf("cleanup: got %s, want a failure", statuses(s, "Two"))
 		}
-	}
-	if got, want := d.requests()[before:], []string{"Delete One b", "Delete One b"}; !slices.Equal(got, want) {
-		t.Errorf("requests: got %q, want %q: the abandoned ones stay so", got, want)
-	}
+		before := len(e.requests())
+		for range 2 {
+			if s, err := e.Delete(e.Context(), "app"); err == nil || s.Status != "DELETE_FAILED" {
+				t.Errorf("delete: got %+v, %v, want DELETE_FAILED", s, err)
+			}
+		}
+		if got, want := e.requests()[before:], []string{"Delete One b", "Delete One b"}; !slices.Equal(got, want) {
+			t.Errorf("requests: got %q, want %q: the abandoned ones stay so", got, want)
+		}
+	})
 }
 
 func TestWhatOthersNeedIsDeletedLast(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	d.deploy("app", one("Id: a")+dependent(resource("Two", "Id: two, Fail: Delete")), nil)
-	if s, err := d.Delete(d.ctx(), "app"); err == nil || s.Resources["One"].Status != "CREATE_COMPLETE" {
-		t.Errorf("delete: got %+v, %v, want One untouched", s, err)
-	}
-	d.wantRequests("Create One", "Create Two", "Delete Two two")
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.deploy("app", one("Id: a")+dependent(resource("Two", "Id: two, Fail: Delete")), nil)
+		if s, err := e.Delete(e.Context(), "app"); err == nil || s.Resources["One"].Status != "CREATE_COMPLETE" {
+			t.Errorf("delete: got %+v, %v, want One untouched", s, err)
+		}
+		e.wantRequests("Create One", "Create Two", "Delete Two two")
+	})
 }
 
 func TestFailedDeleteOfAHalfMadeStack(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	if _, err := d.Start("app", []byte(one("Hang: Create, Fail: Delete")), nil); err != nil {
-		t.Fatal(err)
-	}
-	d.await(func() bool { return len(d.Requests()) > 0 })
-	if s, err := d.Delete(d.ctx(), "app"); err == nil || s.Status != "DELETE_FAILED" {
-		t.Errorf("delete: got %+v, %v, want DELETE_FAILED", s, err)
-	}
-	if n := len(d.Requests()); n != 2 {
-		t.Errorf("requests: got %q, want a Create and one Delete", d.requests())
-	}
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		if _, err := e.Start("app", []byte(one("Hang: Create, Fail: Delete")), nil); err != nil {
+			t.Fatal(err)
+		}
+		e.awaitRequests(1)
+		if s, err := e.Delete(e.Context(), "app"); err == nil || s.Status != "DELETE_FAILED" {
+			t.Errorf("delete: got %+v, %v, want DELETE_FAILED", s, err)
+		}
+		if n := len(e.Requests()); n != 2 {
+			t.Errorf("requests: got %q, want a Create and one Delete", e.requests())
+		}
+	})
 }
 
 func TestUpdatesThatAreRefused(t *testing.T) {
@@ -241,11 +247,10 @@ func TestUpdatesThatAreRefused(t *testing.T) {
 		"another ServiceToken": {strings.Replace(one("Id: a"), "!ImportValue provider-ServiceToken", "other", 1), "Modifying service token is not allowed."},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := start(t, nil)
-			d.deploy("app", one("Id: a"), nil)
-			if _, err := d.Deploy(d.ctx(), "app", []byte(test.template), nil); err == nil || !strings.Contains(err.Error(), test.reason) {
+		harness.Run(t, name, func(t *testing.T) {
+			e := start(t)
+			e.deploy("app", one("Id: a"), nil)
+			if _, err := e.Deploy(e.Context(), "app", []byte(test.template), nil); err == nil || !strings.Contains(err.Error(), test.reason) {
 				t.Errorf("update: got %v, want %s", err, test.reason)
 			}
 		})
@@ -258,7 +263,7 @@ func TestCancelledCreate(t *testing.T) {
 	invented := regexp.MustCompile(`^Delete One app-One-[A-Z2-7]{13}$`)
 	tests := map[string]struct {
 		template string
-		cancel   func(d desk, o *cloudformation.Operation)
+		cancel   func(e env, o *cloudformation.Operation)
 		statuses string
 	}{
 		"a sibling fails": {
@@ -267,32 +272,31 @@ func TestCancelledCreate(t *testing.T) {
 		},
 		"by hand": {
 			template: hanging,
-			cancel:   func(_ desk, o *cloudformation.Operation) { o.Cancel() },
+			cancel:   func(_ env, o *cloudformation.Operation) { o.Cancel() },
 			statuses: "CREATE_IN_PROGRESS ROLLBACK_IN_PROGRESS ROLLBACK_COMPLETE",
 		},
 		"by a delete": {
 			template: hanging,
-			cancel: func(d desk, _ *cloudformation.Operation) {
-				if _, err := d.Delete(d.ctx(), "app"); err != nil {
-					d.Error(err)
+			cancel: func(e env, _ *cloudformation.Operation) {
+				if _, err := e.Delete(e.Context(), "app"); err != nil {
+					e.Error(err)
 				}
 			},
 			statuses: "CREATE_IN_PROGRESS DELETE_IN_PROGRESS DELETE_COMPLETE",
 		},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := start(t, nil)
-			o, err := d.Start("app", []byte(test.template), nil)
+		harness.Run(t, name, func(t *testing.T) {
+			e := start(t)
+			o, err := e.Start("app", []byte(test.template), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if test.cancel != nil {
-				d.await(func() bool { return len(d.Requests()) > 0 })
-				test.cancel(d, o)
+				e.awaitRequests(1)
+				test.cancel(e, o)
 			}
-			s, err := o.Wait(d.ctx())
+			s, err := o.Wait(e.Context())
 			if err == nil {
 				t.Error("wait: got no error")
 			}
@@ -302,30 +306,31 @@ func TestCancelledCreate(t *testing.T) {
 			if got, want := statuses(s, "One"), "CREATE_IN_PROGRESS CREATE_FAILED DELETE_IN_PROGRESS DELETE_COMPLETE"; got != want {
 				t.Errorf("resource: got %s, want %s", got, want)
 			}
-			if !slices.ContainsFunc(d.requests(), invented.MatchString) {
-				t.Errorf("requests: got %q, want a Delete with an invented id", d.requests())
+			if !slices.ContainsFunc(e.requests(), invented.MatchString) {
+				t.Errorf("requests: got %q, want a Delete with an invented id", e.requests())
 			}
 		})
 	}
 }
 
 func TestCancelledUpdate(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	d.deploy("app", one("Id: a"), nil)
-	o, err := d.Start("app", []byte(one("Id: b, Hang: Update")), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.await(func() bool { return len(d.Requests()) == 2 })
-	if _, err := d.Delete(d.ctx(), "app"); err == nil {
-		t.Error("a delete during an update: got no error")
-	}
-	o.Cancel()
-	if s, err := o.Wait(d.ctx()); err == nil || s.Status != "UPDATE_ROLLBACK_COMPLETE" {
-		t.Errorf("got %+v, %v, want a rollback", s, err)
-	}
-	d.wantRequests("Create One", "Update One a", "Update One a")
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.deploy("app", one("Id: a"), nil)
+		o, err := e.Start("app", []byte(one("Id: b, Hang: Update")), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.awaitRequests(2)
+		if _, err := e.Delete(e.Context(), "app"); err == nil {
+			t.Error("a delete during an update: got no error")
+		}
+		o.Cancel()
+		if s, err := o.Wait(e.Context()); err == nil || s.Status != "UPDATE_ROLLBACK_COMPLETE" {
+			t.Errorf("got %+v, %v, want a rollback", s, err)
+		}
+		e.wantRequests("Create One", "Update One a", "Update One a")
+	})
 }
 
 func TestResponsesThatAreNone(t *testing.T) {
@@ -337,10 +342,9 @@ func TestResponsesThatAreNone(t *testing.T) {
 		"a failure": {"Id: a, Fail: Create", "Received response status [FAILED] from custom resource. Message returned: told to (RequestId: "},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := start(t, func(o *cloudformation.Options) { o.Timeout = 20 * time.Second })
-			s, err := d.Deploy(d.ctx(), "app", []byte(one(test.properties)), nil)
+		harness.Run(t, name, func(t *testing.T) {
+			e := start(t)
+			s, err := e.Deploy(e.Context(), "app", []byte(one(test.properties)), nil)
 			if err == nil || !strings.Contains(err.Error(), test.reason) {
 				t.Errorf("deploy: got %v, want %s", err, test.reason)
 			}
@@ -352,20 +356,21 @@ func TestResponsesThatAreNone(t *testing.T) {
 }
 
 func TestExportsInUse(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	d.deploy("app", one("Id: a"), nil)
-	if _, err := d.Delete(d.ctx(), "provider"); err == nil {
-		t.Error("an export in use was deleted")
-	}
-	without, _, _ := strings.Cut(provider, "Outputs:")
-	s := d.fails("provider", without, "UPDATE_ROLLBACK_COMPLETE")
-	if !strings.Contains(s.Events[len(s.Events)-3].Reason, "in use by app") {
-		t.Errorf("events: got %+v", s.Events)
-	}
-	for _, name := range []string{"app", "provider"} {
-		if _, err := d.Delete(d.ctx(), name); err != nil {
-			t.Error(err)
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.deploy("app", one("Id: a"), nil)
+		if _, err := e.Delete(e.Context(), "provider"); err == nil {
+			t.Error("an export in use was deleted")
 		}
-	}
+		without, _, _ := strings.Cut(provider, "Outputs:")
+		s := e.fails("provider", without, "UPDATE_ROLLBACK_COMPLETE")
+		if !strings.Contains(s.Events[len(s.Events)-3].Reason, "in use by app") {
+			t.Errorf("events: got %+v", s.Events)
+		}
+		for _, name := range []string{"app", "provider"} {
+			if _, err := e.Delete(e.Context(), name); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }

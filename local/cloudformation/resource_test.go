@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 const everything = `
@@ -74,136 +75,140 @@ Resources:
 `
 
 func TestResourceTypes(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	s := d.deploy("app", everything, nil)
-	keyARN := s.Resources["Key"].Attributes["Arn"]
-	d.cloud.View(func(state *aws.State) {
-		want := &aws.Role{
-			Account: "111122223333", Name: "the-role", Path: "/", Description: "one",
-			Trust:    `{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}],"Version":"2012-10-17"}`,
-			Inline:   map[string]string{"logs": `{"Statement":{"Action":"s3:ListBucket","Condition":{"Bool":{"aws:SecureTransport":"true"}},"Effect":"Allow","Resource":"*"},"Version":"2012-10-17"}`},
-			Attached: []string{"arn:aws:iam::111122223333:policy/the-boundary"}, Boundary: "arn:aws:iam::111122223333:policy/the-boundary",
-			Tags: map[string]string{"k": "v"},
-		}
-		if diff := cmp.Diff(want, state.Roles[aws.RoleKey("111122223333", "the-role")], cmpopts.IgnoreFields(aws.Role{}, "ID", "Created")); diff != "" {
-			t.Errorf("role (-want +got):\n%s", diff)
-		}
-		bucket := &aws.Bucket{
-			Name: "the-bucket", Account: "111122223333", Region: "eu-west-1", Ownership: "ObjectWriter", Versioning: "Enabled",
-			Algorithm: "aws:kms", KMSKey: keyARN, LockEnabled: true, Lock: &aws.Retention{Mode: "GOVERNANCE", Days: 3},
-			Policy: `{"Statement":[{"Action":"s3:GetObject","Effect":"Deny","Principal":{"AWS":"arn:aws:iam::111122223333:role/the-role"},"Resource":"arn:aws:s3:::the-bucket/*"}],"Version":"2012-10-17"}`,
-		}
-		if diff := cmp.Diff(bucket, state.Buckets["the-bucket"], cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("bucket (-want +got):\n%s", diff)
-		}
-		plain := state.Buckets[s.Resources["Plain"].PhysicalID]
-		if plain == nil || plain.Ownership != "BucketOwnerEnforced" || !plain.BlockPublicACLs || plain.Algorithm != "AES256" {
-			t.Errorf("bucket with AWS's defaults: got %+v", plain)
-		}
-		if group := state.LogGroups[s.Resources["Log"].PhysicalID]; group == nil || group.Retention != 30 {
-			t.Errorf("log group: got %+v", group)
-		}
-		if k := state.Keys[keyARN]; k == nil || k.State != "Enabled" || !strings.Contains(k.Policy, ":root") {
-			t.Errorf("key: got %+v", k)
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		s := e.deploy("app", everything, nil)
+		keyARN := s.Resources["Key"].Attributes["Arn"]
+		e.cloud.View(func(state *aws.State) {
+			want := &aws.Role{
+				Account: "111122223333", Name: "the-role", Path: "/", Description: "one",
+				Trust:    `{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}],"Version":"2012-10-17"}`,
+				Inline:   map[string]string{"logs": `{"Statement":{"Action":"s3:ListBucket","Condition":{"Bool":{"aws:SecureTransport":"true"}},"Effect":"Allow","Resource":"*"},"Version":"2012-10-17"}`},
+				Attached: []string{"arn:aws:iam::111122223333:policy/the-boundary"}, Boundary: "arn:aws:iam::111122223333:policy/the-boundary",
+				Tags: map[string]string{"k": "v"},
+			}
+			if diff := cmp.Diff(want, state.Roles[aws.RoleKey("111122223333", "the-role")], cmpopts.IgnoreFields(aws.Role{}, "ID", "Created")); diff != "" {
+				t.Errorf("role (-want +got):\n%s", diff)
+			}
+			bucket := &aws.Bucket{
+				Name: "the-bucket", Account: "111122223333", Region: "eu-west-1", Ownership: "ObjectWriter", Versioning: "Enabled",
+				Algorithm: "aws:kms", KMSKey: keyARN, LockEnabled: true, Lock: &aws.Retention{Mode: "GOVERNANCE", Days: 3},
+				Policy: `{"Statement":[{"Action":"s3:GetObject","Effect":"Deny","Principal":{"AWS":"arn:aws:iam::111122223333:role/the-role"},"Resource":"arn:aws:s3:::the-bucket/*"}],"Version":"2012-10-17"}`,
+			}
+			if diff := cmp.Diff(bucket, state.Buckets["the-bucket"], cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("bucket (-want +got):\n%s", diff)
+			}
+			plain := state.Buckets[s.Resources["Plain"].PhysicalID]
+			if plain == nil || plain.Ownership != "BucketOwnerEnforced" || !plain.BlockPublicACLs || plain.Algorithm != "AES256" {
+				t.Errorf("bucket with AWS's defaults: got %+v", plain)
+			}
+			if group := state.LogGroups[s.Resources["Log"].PhysicalID]; group == nil || group.Retention != 30 {
+				t.Errorf("log group: got %+v", group)
+			}
+			if k := state.Keys[keyARN]; k == nil || k.State != "Enabled" || !strings.Contains(k.Policy, ":root") {
+				t.Errorf("key: got %+v", k)
+			}
+		})
+		if a := e.Function("arn:aws:lambda:eu-west-1:111122223333:function:fun").Invoke([]byte(`{"RequestType":"None"}`)).Wait(); len(a) != 2 {
+			t.Errorf("attempts: got %+v, want two", a)
 		}
 	})
-	if a := d.Function("arn:aws:lambda:eu-west-1:111122223333:function:fun").Invoke([]byte(`{"RequestType":"None"}`)).Wait(); len(a) != 2 {
-		t.Errorf("attempts: got %+v, want two", a)
-	}
 }
 
 func TestResourcesAreUpdatedReplacedAndDeleted(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	d.deploy("app", everything, nil)
-	role := func() (r aws.Role, found bool) {
-		d.cloud.View(func(s *aws.State) {
-			if now := s.Roles[aws.RoleKey("111122223333", "the-role")]; now != nil {
-				r, found = *now, true
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.deploy("app", everything, nil)
+		role := func() (r aws.Role, found bool) {
+			e.cloud.View(func(s *aws.State) {
+				if now := s.Roles[aws.RoleKey("111122223333", "the-role")]; now != nil {
+					r, found = *now, true
+				}
+			})
+			return r, found
+		}
+		before, _ := role()
+		e.deploy("app", everything, map[string]string{"Description": "two"})
+		if after, _ := role(); after.Description != "two" || after.ID != before.ID || !after.Created.Equal(before.Created) {
+			t.Errorf("role after an update: got %+v, before %+v", after, before)
+		}
+		// A path replaces the role, which cannot be while it keeps its name.
+		if _, err := e.Deploy(e.Context(), "app", []byte(everything), map[string]string{"Path": "/p/"}); err == nil || !strings.Contains(err.Error(), "already exists") {
+			t.Errorf("replacement under the same name: got %v", err)
+		}
+		if after, _ := role(); after.Description != "two" || after.Path != "/" {
+			t.Errorf("role after the rollback: got %+v", after)
+		}
+		unnamed := strings.Replace(everything, "RoleName: the-role", "", 1)
+		s := e.deploy("app", unnamed, nil)
+		if _, found := role(); found || !strings.HasPrefix(s.Resources["Role"].PhysicalID, "app-Role-") {
+			t.Errorf("the replaced role is there still: %v, %s", found, s.Resources["Role"].PhysicalID)
+		}
+		if _, err := e.Delete(e.Context(), "app"); err != nil {
+			t.Fatal(err)
+		}
+		e.cloud.View(func(s *aws.State) {
+			if len(s.Roles) != 1 || len(s.Buckets) != 0 || len(s.LogGroups) != 0 {
+				t.Errorf("left over: %v, %v, %v", s.Roles, s.Buckets, s.LogGroups)
+			}
+			for _, k := range s.Keys {
+				if k.State != "PendingDeletion" {
+					t.Errorf("key: got %+v", k)
+				}
 			}
 		})
-		return r, found
-	}
-	before, _ := role()
-	d.deploy("app", everything, map[string]string{"Description": "two"})
-	if after, _ := role(); after.Description != "two" || after.ID != before.ID || !after.Created.Equal(before.Created) {
-		t.Errorf("role after an update: got %+v, before %+v", after, before)
-	}
-	// A path replaces the role, which cannot be while it keeps its name.
-	if _, err := d.Deploy(d.ctx(), "app", []byte(everything), map[string]string{"Path": "/p/"}); err == nil || !strings.Contains(err.Error(), "already exists") {
-		t.Errorf("replacement under the same name: got %v", err)
-	}
-	if after, _ := role(); after.Description != "two" || after.Path != "/" {
-		t.Errorf("role after the rollback: got %+v", after)
-	}
-	unnamed := strings.Replace(everything, "RoleName: the-role", "", 1)
-	s := d.deploy("app", unnamed, nil)
-	if _, found := role(); found || !strings.HasPrefix(s.Resources["Role"].PhysicalID, "app-Role-") {
-		t.Errorf("the replaced role is there still: %v, %s", found, s.Resources["Role"].PhysicalID)
-	}
-	if _, err := d.Delete(d.ctx(), "app"); err != nil {
-		t.Fatal(err)
-	}
-	d.cloud.View(func(s *aws.State) {
-		if len(s.Roles) != 1 || len(s.Buckets) != 0 || len(s.LogGroups) != 0 {
-			t.Errorf("left over: %v, %v, %v", s.Roles, s.Buckets, s.LogGroups)
-		}
-		for _, k := range s.Keys {
-			if k.State != "PendingDeletion" {
-				t.Errorf("key: got %+v", k)
-			}
-		}
 	})
 }
 
 func TestForeignThingsAreLeftAlone(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	d.cloud.Edit(func(s *aws.State) {
-		s.Buckets["the-bucket"] = &aws.Bucket{Name: "the-bucket", Versions: []*aws.Version{{Key: "k"}}}
-	})
-	s := d.fails("app", everything, "ROLLBACK_COMPLETE")
-	if reason := s.Resources["Bucket"].PhysicalID; reason != "" {
-		t.Errorf("bucket: got the id %s, want none", reason)
-	}
-	d.cloud.View(func(s *aws.State) {
-		if s.Buckets["the-bucket"] == nil || len(s.Roles) != 1 {
-			t.Errorf("after the rollback: got %v, %v", s.Buckets, s.Roles)
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.cloud.Edit(func(s *aws.State) {
+			s.Buckets["the-bucket"] = &aws.Bucket{Name: "the-bucket", Versions: []*aws.Version{{Key: "k"}}}
+		})
+		s := e.fails("app", everything, "ROLLBACK_COMPLETE")
+		if reason := s.Resources["Bucket"].PhysicalID; reason != "" {
+			t.Errorf("bucket: got the id %s, want none", reason)
 		}
+		e.cloud.View(func(s *aws.State) {
+			if s.Buckets["the-bucket"] == nil || len(s.Roles) != 1 {
+				t.Errorf("after the rollback: got %v, %v", s.Buckets, s.Roles)
+			}
+		})
 	})
 }
 
 func TestServiceTellsStatuses(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	user := "arn:aws:iam::111122223333:user/u"
-	d.cloud.Edit(func(s *aws.State) {
-		s.Users[user] = &aws.User{ARN: user, Inline: map[string]string{
-			"p": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"cloudformation:Describe*","Resource":"*"}]}`,
-		}}
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		user := "arn:aws:iam::111122223333:user/u"
+		e.cloud.Edit(func(s *aws.State) {
+			s.Users[user] = &aws.User{ARN: user, Inline: map[string]string{
+				"p": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"cloudformation:Describe*","Resource":"*"}]}`,
+			}}
+		})
+		client := sdk.NewFromConfig(e.cloud.Config(user, "eu-west-1"))
+		made := e.deploy("app", one("Id: a"), nil)
+		stacks, err := client.DescribeStacks(e.Context(), &sdk.DescribeStacksInput{StackName: &made.ID})
+		if err != nil || len(stacks.Stacks) != 1 || stacks.Stacks[0].StackStatus != "CREATE_COMPLETE" || *stacks.Stacks[0].StackName != "app" {
+			t.Errorf("DescribeStacks: got %+v, %v", stacks, err)
+		}
+		id := "One"
+		resource, err := client.DescribeStackResource(e.Context(), &sdk.DescribeStackResourceInput{StackName: &made.ID, LogicalResourceId: &id})
+		if err != nil || resource.StackResourceDetail.ResourceStatus != "CREATE_COMPLETE" || *resource.StackResourceDetail.PhysicalResourceId != "a" {
+			t.Errorf("DescribeStackResource: got %+v, %v", resource, err)
+		}
+		if _, err := e.Delete(e.Context(), "app"); err != nil {
+			t.Fatal(err)
+		}
+		stacks, err = client.DescribeStacks(e.Context(), &sdk.DescribeStacksInput{StackName: &made.ID})
+		if err != nil || stacks.Stacks[0].StackStatus != "DELETE_COMPLETE" {
+			t.Errorf("DescribeStacks of a deleted one: got %+v, %v", stacks, err)
+		}
+		_, err = client.DescribeStacks(e.Context(), &sdk.DescribeStacksInput{StackName: &id})
+		var known smithy.APIError
+		if !errors.As(err, &known) || known.ErrorCode() != "ValidationError" || known.ErrorMessage() != "Stack with id One does not exist" {
+			t.Errorf("DescribeStacks of none: got %v", err)
+		}
 	})
-	client := sdk.NewFromConfig(d.cloud.Config(user, "eu-west-1"))
-	made := d.deploy("app", one("Id: a"), nil)
-	stacks, err := client.DescribeStacks(d.ctx(), &sdk.DescribeStacksInput{StackName: &made.ID})
-	if err != nil || len(stacks.Stacks) != 1 || stacks.Stacks[0].StackStatus != "CREATE_COMPLETE" || *stacks.Stacks[0].StackName != "app" {
-		t.Errorf("DescribeStacks: got %+v, %v", stacks, err)
-	}
-	id := "One"
-	resource, err := client.DescribeStackResource(d.ctx(), &sdk.DescribeStackResourceInput{StackName: &made.ID, LogicalResourceId: &id})
-	if err != nil || resource.StackResourceDetail.ResourceStatus != "CREATE_COMPLETE" || *resource.StackResourceDetail.PhysicalResourceId != "a" {
-		t.Errorf("DescribeStackResource: got %+v, %v", resource, err)
-	}
-	if _, err := d.Delete(d.ctx(), "app"); err != nil {
-		t.Fatal(err)
-	}
-	stacks, err = client.DescribeStacks(d.ctx(), &sdk.DescribeStacksInput{StackName: &made.ID})
-	if err != nil || stacks.Stacks[0].StackStatus != "DELETE_COMPLETE" {
-		t.Errorf("DescribeStacks of a deleted one: got %+v, %v", stacks, err)
-	}
-	_, err = client.DescribeStacks(d.ctx(), &sdk.DescribeStacksInput{StackName: &id})
-	var known smithy.APIError
-	if !errors.As(err, &known) || known.ErrorCode() != "ValidationError" || known.ErrorMessage() != "Stack with id One does not exist" {
-		t.Errorf("DescribeStacks of none: got %v", err)
-	}
 }

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 func TestIntrinsicFunctions(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	s := d.deploy("app", `
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		s := e.deploy("app", `
 Parameters:
   Word: {Type: String, Default: word}
   Empty: {Type: String, Default: ''}
@@ -38,41 +40,42 @@ Outputs:
   If: {Value: !If [Both, !If [Either, yes, no], never]}
   Absent: {Condition: No, Value: x}
 `, nil)
-	arn := "arn:aws:logs:eu-west-1:111122223333:log-group:log:*"
-	want := map[string]string{
-		"Ref": "log", "GetAtt": arn, "LongGetAtt": arn, "SubVariables": "word 3", "Join": "word-1-true", "Select": "b",
-		"Sub":   "word log " + arn + " ${Literal} eu-west-1 111122223333 aws amazonaws.com app",
-		"Split": "log-group", "If": "yes", "FindInMap": "a",
-	}
-	if diff := cmp.Diff(want, s.Outputs); diff != "" {
-		t.Errorf("outputs (-want +got):\n%s", diff)
-	}
-	if _, made := s.Resources["Not"]; made {
-		t.Error("a resource was made although its condition does not hold")
-	}
+		arn := "arn:aws:logs:eu-west-1:111122223333:log-group:log:*"
+		want := map[string]string{
+			"Ref": "log", "GetAtt": arn, "LongGetAtt": arn, "SubVariables": "word 3", "Join": "word-1-true", "Select": "b",
+			"Sub":   "word log " + arn + " ${Literal} eu-west-1 111122223333 aws amazonaws.com app",
+			"Split": "log-group", "If": "yes", "FindInMap": "a",
+		}
+		if diff := cmp.Diff(want, s.Outputs); diff != "" {
+			t.Errorf("outputs (-want +got):\n%s", diff)
+		}
+		if _, made := s.Resources["Not"]; made {
+			t.Error("a resource was made although its condition does not hold")
+		}
+	})
 }
 
 func TestUpdateKeepsItsHandsOff(t *testing.T) {
-	t.Parallel()
-	d := start(t, nil)
-	template := `
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		template := `
 Parameters: {Make: {Type: String}}
 Conditions: {Makes: !Equals [!Ref Make, 'true']}
 Resources:
   Log: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: log}}
   Kept: {Type: AWS::Logs::LogGroup, Condition: Makes, DeletionPolicy: Retain, Properties: {LogGroupName: kept}}
 `
-	d.deploy("app", template, map[string]string{"Make": "true"})
-	s := d.deploy("app", template, map[string]string{"Make": "false"})
-	if got, want := statuses(s, "Log")+", "+statuses(s, "Kept"), "CREATE_IN_PROGRESS CREATE_COMPLETE, CREATE_IN_PROGRESS CREATE_COMPLETE DELETE_SKIPPED"; got != want {
-		t.Errorf("statuses: got %s, want %s", got, want)
-	}
+		e.deploy("app", template, map[string]string{"Make": "true"})
+		s := e.deploy("app", template, map[string]string{"Make": "false"})
+		if got, want := statuses(s, "Log")+", "+statuses(s, "Kept"), "CREATE_IN_PROGRESS CREATE_COMPLETE, CREATE_IN_PROGRESS CREATE_COMPLETE DELETE_SKIPPED"; got != want {
+			t.Errorf("statuses: got %s, want %s", got, want)
+		}
+	})
 }
 
 // What the desk does not know, and what CloudFormation refuses, must be loud.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	d := start(t, nil)
 	log := func(properties string) string {
 		return "Resources: {Log: {Type: AWS::Logs::LogGroup, Properties: {" + properties + "}}}\n"
 	}
@@ -129,9 +132,9 @@ Rules:
 		},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, err := d.Deploy(d.ctx(), "refused-"+strings.ReplaceAll(name, " ", "-"), []byte(test.template), test.parameters)
+		harness.Run(t, name, func(t *testing.T) {
+			e := start(t)
+			_, err := e.Deploy(e.Context(), "app", []byte(test.template), test.parameters)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("deploy: got %v, want %s", err, test.want)
 			}

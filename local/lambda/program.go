@@ -30,6 +30,7 @@ type instance struct {
 	work       *sync.WaitGroup
 	once       sync.Once
 	killed     chan struct{}
+	panicked   bool // read once it has answered
 }
 
 // startProgram starts an instance. The caller holds f.mu.
@@ -54,9 +55,14 @@ func (s *instance) serve(r *request) (a Attempt, taken bool) {
 	select {
 	case err := <-r.answered:
 		a = Attempt{Err: err}
+		if s.panicked {
+			s.kill() // as a process that panics ends
+		}
 	case <-s.killed:
 		a = Attempt{Err: r.exited("signal: killed")}
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil { // in virtual time the answer may come at the same moment
 		s.kill()
 		a = r.timedOut()
 	}
@@ -68,7 +74,7 @@ func (s *instance) serve(r *request) (a Attempt, taken bool) {
 func (s *instance) run(ctx context.Context, event []byte) (err string) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.kill() // as a process that panics ends
+			s.panicked = true
 			err = fmt.Sprintf("panic: %v", p)
 		}
 	}()

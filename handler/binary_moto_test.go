@@ -1,15 +1,11 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
-
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -24,13 +20,17 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+	"github.com/bitmovin/bitmovin-export-access/local/ids"
 	"github.com/bitmovin/bitmovin-export-access/local/lambda"
+	"github.com/bitmovin/bitmovin-export-access/local/moto"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 // TestMoto runs the function against moto with authorization on: an IAM, STS and
 // S3 that nobody of this project wrote. What it proves is that the function's
 // own policies, as the template has them, allow what it calls, that IAM takes
-// each document, and that a role of the harness.Published policy and trust can do what
+// each document, and that a role of the published policy and trust can do what
 // exports need and no more.
 //
 // What it does not prove, since moto (5.2) does not evaluate it, and AWS does:
@@ -62,22 +62,22 @@ func TestMoto(t *testing.T) {
 	p := properties{"BucketName": bucketName, "RoleName": "exports", "ExternalId": "external-id-1", "ObjectPrefix": "exports/"}
 
 	// moto has no layers, and its KMS is not asked; everything else is as on AWS.
-	created := m.Send("Create", "", p, nil)
-	if diff := cmp.Diff(clean(), m.Checks(created)); diff != "" {
+	created := m.send("Create", "", p, nil)
+	if diff := cmp.Diff(clean(), m.checks(created)); diff != "" {
 		t.Errorf("Create: checks (-want +got):\n%s", diff)
 	}
 	m.wantAccess("external-id-1", "exports/")
 
-	next := p.with(properties{"ObjectPrefix": "analytics/", "ExternalId": "external-id-2", "Tags": harness.Tags("team", "data")})
-	updated := m.Send("Update", created.PhysicalResourceId, next, p)
-	if diff := cmp.Diff(clean(), m.Checks(updated)); diff != "" {
+	next := p.With(properties{"ObjectPrefix": "analytics/", "ExternalId": "external-id-2", "Tags": harness.Tags("team", "data")})
+	updated := m.send("Update", created.PhysicalResourceId, next, p)
+	if diff := cmp.Diff(clean(), m.checks(updated)); diff != "" {
 		t.Errorf("Update: checks (-want +got):\n%s", diff)
 	}
 	m.wantAccess("external-id-2", "analytics/")
 
 	m.testDenied(created.PhysicalResourceId, next)
 
-	if v := m.Send("Delete", created.PhysicalResourceId, next, nil); v.Status != "SUCCESS" {
+	if v := m.send("Delete", created.PhysicalResourceId, next, nil); v.Status != "SUCCESS" {
 		t.Errorf("Delete: %+v", v)
 	}
 	m.authorize(false)
@@ -87,9 +87,9 @@ func TestMoto(t *testing.T) {
 	m.wantEmptyBucket()
 }
 
-// A moto is a moto server with one bucket, the function as its user, and where
+// A motoAccount is a moto server with one bucket, the function as its user, and where
 // the responses go.
-type moto struct {
+type motoAccount struct {
 	*testing.T
 	url      string
 	inbox    *cloudformation.Inbox
@@ -102,9 +102,9 @@ type moto struct {
 
 const motoUser = "arn:aws:iam::" + account + ":user/exporter"
 
-func newMoto(t *testing.T) *moto {
+func newMoto(t *testing.T) *motoAccount {
 	t.Helper()
-	m := &moto{T: t, url: startMoto(t), inbox: cloudformation.NewInbox()}
+	m := &motoAccount{T: t, url: moto.Start(t), inbox: cloudformation.NewInbox(network.Sockets{}, ids.New(1))}
 	t.Cleanup(m.inbox.Close)
 	m.iam = iam.NewFromConfig(m.config(nil))
 	_, err := s3.NewFromConfig(m.config(nil)).CreateBucket(t.Context(), &s3.CreateBucketInput{
@@ -124,6 +124,7 @@ func newMoto(t *testing.T) *moto {
 	m.exporter = credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, "")
 	m.function = lambda.New(lambda.Config{
 		Binary: function(t), FunctionARN: "arn:aws:lambda:" + region + ":" + account + ":function:provider", Timeout: 15 * time.Second,
+		RetryDelays: []time.Duration{0, 0},
 		Env: map[string]string{
 			"AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretAccessKey, "AWS_SESSION_TOKEN": "",
 			"AWS_ENDPOINT_URL": m.url, "AWS_LAMBDA_LOG_FORMAT": "JSON",
@@ -132,9 +133,9 @@ func newMoto(t *testing.T) *moto {
 		},
 	})
 	t.Cleanup(func() {
-		m.Function.Close()
+		m.function.Close()
 		if t.Failed() {
-			t.Logf("what the function printed:\n%s", m.Function.Logs())
+			t.Logf("what the function printed:\n%s", m.function.Logs())
 		}
 	})
 	m.authorize(true)
@@ -144,33 +145,19 @@ func newMoto(t *testing.T) *moto {
 // functionPolicies are the policies that the template gives the function.
 func functionPolicies(t *testing.T) map[string]string {
 	t.Helper()
-	cloud := aws.Start(aws.Options{})
-	defer cloud.Close()
-	engine := cloudformation.New(cloudformation.Options{Cloud: cloud, Account: account, Region: region, Binary: function(t)})
-	defer engine.Close()
-	cloud.Edit(func(s *aws.State) {
-		s.Buckets[bucketName] = &aws.Bucket{Name: bucketName, Account: account, Region: region}
-	})
-	text, err := os.ReadFile("../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := engine.Deploy(t.Context(), stackName, text, harness.Parameters("Verification", "Off")); err != nil {
-		t.Fatal(err)
-	}
-	var policies map[string]string
-	cloud.View(func(s *aws.State) {
-		for _, r := range s.Roles {
-			if strings.Contains(r.Name, "ProviderRole") {
-				policies = r.Inline
-			}
+	e := newBinaryEnv(t, options{})
+	e.MustDeploy("Verification", "Off")
+	for _, r := range e.Roles() {
+		if strings.Contains(r.Name, "ProviderRole") {
+			return r.Inline
 		}
-	})
-	return policies
+	}
+	t.Fatal("the function has no role")
+	return nil
 }
 
 // makeUser makes the user, with policies, and its access key.
-func (m *moto) makeUser(policies map[string]string) aws.Credentials {
+func (m *motoAccount) makeUser(policies map[string]string) aws.Credentials {
 	m.Helper()
 	name := sdk.String("exporter")
 	if _, err := m.iam.CreateUser(m.Context(), &iam.CreateUserInput{UserName: name}); err != nil {
@@ -191,7 +178,7 @@ func (m *moto) makeUser(policies map[string]string) aws.Credentials {
 
 // config is the SDK's for a caller; nil is one who is asked for no permission,
 // as long as moto does not authorize.
-func (m *moto) config(c sdk.CredentialsProvider) sdk.Config {
+func (m *motoAccount) config(c sdk.CredentialsProvider) sdk.Config {
 	if c == nil {
 		c = credentials.NewStaticCredentialsProvider("admin", "secret", "")
 	}
@@ -200,7 +187,7 @@ func (m *moto) config(c sdk.CredentialsProvider) sdk.Config {
 
 // authorize turns moto's authorization on or off.
 // https://docs.getmoto.org/en/latest/docs/iam.html
-func (m *moto) authorize(on bool) {
+func (m *motoAccount) authorize(on bool) {
 	m.Helper()
 	calls := "0"
 	if !on {
@@ -217,7 +204,7 @@ func (m *moto) authorize(on bool) {
 }
 
 // send sends an event as CloudFormation does and returns the verdict.
-func (m *moto) send(kind, id string, p, old properties) verdict {
+func (m *motoAccount) send(kind, id string, p, old properties) verdict {
 	m.Helper()
 	m.requests++
 	request := strings.Repeat("0", 7) + string(rune('0'+m.requests)) + "-0000-4000-8000-000000000000"
@@ -230,7 +217,7 @@ func (m *moto) send(kind, id string, p, old properties) verdict {
 	if err != nil {
 		m.Fatal(err)
 	}
-	m.Function.Invoke(event).Wait()
+	m.function.Invoke(event).Wait()
 	ctx, cancel := context.WithTimeout(m.Context(), time.Second)
 	defer cancel()
 	body, err := m.inbox.Wait(ctx, request)
@@ -241,7 +228,7 @@ func (m *moto) send(kind, id string, p, old properties) verdict {
 }
 
 // checks decodes the checks of a verdict that must be SUCCESS.
-func (m *moto) checks(v verdict) map[string]string {
+func (m *motoAccount) checks(v verdict) map[string]string {
 	m.Helper()
 	if v.Status != "SUCCESS" || v.Data["AccessVerified"] != "true" {
 		m.Fatalf("the verdict is %+v", v)
@@ -256,16 +243,16 @@ func (m *moto) checks(v verdict) map[string]string {
 // wantAccess sees, as Bitmovin, that the role can be assumed with the external
 // id and not with another, and that it can do what exports need below the
 // prefix and nothing else.
-func (m *moto) wantAccess(externalID, prefix string) {
+func (m *motoAccount) wantAccess(externalID, prefix string) {
 	m.Helper()
 	role := "arn:aws:iam::" + account + ":role/bitmovin/" + region + "/" + stackName + "/exports"
 	client := sts.NewFromConfig(m.config(m.exporter))
 	in := &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: sdk.String("export"), ExternalId: sdk.String("another")}
 	_, err := client.AssumeRole(m.Context(), in)
-	m.WantStatus("assume with another external id", err, http.StatusForbidden)
+	m.wantStatus("assume with another external id", err, http.StatusForbidden)
 	in.ExternalId = &externalID
 	out, err := client.AssumeRole(m.Context(), in)
-	m.WantStatus("assume", err, 0)
+	m.wantStatus("assume", err, 0)
 	if err != nil {
 		return
 	}
@@ -275,24 +262,24 @@ func (m *moto) wantAccess(externalID, prefix string) {
 		_, err := exports.PutObject(m.Context(), &s3.PutObjectInput{Bucket: sdk.String(bucketName), Key: &key, Body: strings.NewReader("text")})
 		return err
 	}
-	m.WantStatus("put below the prefix", put(prefix+"export.csv"), 0)
-	m.WantStatus("put elsewhere", put("elsewhere.csv"), http.StatusForbidden)
+	m.wantStatus("put below the prefix", put(prefix+"export.csv"), 0)
+	m.wantStatus("put elsewhere", put("elsewhere.csv"), http.StatusForbidden)
 	_, err = exports.ListObjectsV2(m.Context(), &s3.ListObjectsV2Input{Bucket: sdk.String(bucketName)})
-	m.WantStatus("list", err, 0)
+	m.wantStatus("list", err, 0)
 	_, err = exports.GetBucketLocation(m.Context(), &s3.GetBucketLocationInput{Bucket: sdk.String(bucketName)})
-	m.WantStatus("get location", err, 0)
+	m.wantStatus("get location", err, 0)
 	_, err = exports.PutObjectAcl(m.Context(), &s3.PutObjectAclInput{
 		Bucket: sdk.String(bucketName), Key: sdk.String(prefix + "export.csv"), ACL: types.ObjectCannedACLBucketOwnerFullControl,
 	})
-	m.WantStatus("put ACL", err, 0)
+	m.wantStatus("put ACL", err, 0)
 	_, err = exports.GetObject(m.Context(), &s3.GetObjectInput{Bucket: sdk.String(bucketName), Key: sdk.String(prefix + "export.csv")})
-	m.WantStatus("get", err, http.StatusForbidden)
+	m.wantStatus("get", err, http.StatusForbidden)
 	_, err = exports.DeleteObject(m.Context(), &s3.DeleteObjectInput{Bucket: sdk.String(bucketName), Key: sdk.String(prefix + "export.csv")})
-	m.WantStatus("delete", err, http.StatusForbidden)
+	m.wantStatus("delete", err, http.StatusForbidden)
 }
 
 // wantStatus sees what a call came to: 0 is success. moto's denials have no code.
-func (m *moto) wantStatus(what string, err error, status int) {
+func (m *motoAccount) wantStatus(what string, err error, status int) {
 	m.Helper()
 	var answer interface{ HTTPStatusCode() int }
 	switch {
@@ -304,10 +291,10 @@ func (m *moto) wantStatus(what string, err error, status int) {
 }
 
 // testDenied: what moto's bucket policies can do is to deny everyone.
-func (m *moto) testDenied(id string, p properties) {
+func (m *motoAccount) testDenied(id string, p properties) {
 	m.Helper()
 	m.setPolicy(policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::` + bucketName + `/*"}`))
-	v := m.Send("Update", id, p.with(properties{"VerificationTrigger": "again"}), p)
+	v := m.send("Update", id, p.With(properties{"VerificationTrigger": "again"}), p)
 	if v.Status != "FAILED" || !strings.Contains(v.Reason, "s3:PutObject: denied") {
 		m.Errorf("denied: the verdict is %+v", v)
 	}
@@ -315,7 +302,7 @@ func (m *moto) testDenied(id string, p properties) {
 }
 
 // setPolicy sets the bucket's policy, or takes it away.
-func (m *moto) setPolicy(policy string) {
+func (m *motoAccount) setPolicy(policy string) {
 	m.Helper()
 	m.authorize(false)
 	client := s3.NewFromConfig(m.config(nil))
@@ -332,7 +319,7 @@ func (m *moto) setPolicy(policy string) {
 }
 
 // wantEmptyBucket sees that the checks left nothing beside the two exports.
-func (m *moto) wantEmptyBucket() {
+func (m *motoAccount) wantEmptyBucket() {
 	m.Helper()
 	client := s3.NewFromConfig(m.config(nil))
 	objects, err := client.ListObjectsV2(m.Context(), &s3.ListObjectsV2Input{Bucket: sdk.String(bucketName)})
@@ -345,35 +332,5 @@ func (m *moto) wantEmptyBucket() {
 	}
 	if len(objects.Contents) != 2 || len(uploads.Uploads) != 0 {
 		m.Errorf("there are %d objects and %d uploads, want two exports", len(objects.Contents), len(uploads.Uploads))
-	}
-}
-
-// startMoto starts a moto server and returns its URL.
-func startMoto(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	host, port, _ := net.SplitHostPort(address)
-	l.Close() //nolint:errcheck // it only found a free port
-	server := exec.Command("moto_server", "--host", host, "--port", port)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		server.Process.Kill() //nolint:errcheck // it may have ended
-		server.Wait()         //nolint:errcheck // it was killed
-	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		r, err := http.Get("http://" + address + "/moto-api/")
-		if err == nil {
-			r.Body.Close() //nolint:errcheck // nothing of it is used
-			return "http://" + address
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
 	}
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
-
 	"fmt"
 	"os"
 	"regexp"
@@ -15,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 // looks are the reads before anything is changed, but for the role's policies.
@@ -54,37 +53,33 @@ func deleteSteps() []string {
 // TestRoundTrips pins what each request of a resource calls, and in how many
 // steps: how often it waits for AWS in a row, with the verdict as the last.
 func TestRoundTrips(t *testing.T) {
-	t.Parallel()
-	e := startApp(t, options{Options: network()})
-	for _, c := range []struct {
-		name   string
-		budget int
-		change func() error
-		steps  []string
-	}{
-		{"Create", 7, func() error { _, err := e.App(harness.Plain(), nil); return err }, createSteps()},
-		{"Update", 7, func() error { _, err := e.App(harness.Below("exports/"), nil); return err }, updateSteps()},
-		{"Delete", 5, func() error { _, err := e.Engine.Delete(t.Context(), appStack); return err }, deleteSteps()},
-	} {
-		if trips := len(c.steps) + 1; trips > c.budget {
-			t.Errorf("%s takes %d round trips, want at most %d", c.name, trips, c.budget)
+	harness.Bubble(t, func(t *testing.T) {
+		e := newApp(t, options{})
+		for _, c := range []struct {
+			name   string
+			budget int
+			change func() error
+			steps  []string
+		}{
+			{"Create", 7, func() error { _, err := e.App(harness.Plain(), nil); return err }, createSteps()},
+			{"Update", 7, func() error { _, err := e.App(harness.Below("exports/"), nil); return err }, updateSteps()},
+			{"Delete", 5, func() error { _, err := e.Engine.Delete(t.Context(), appStack); return err }, deleteSteps()},
+		} {
+			if trips := len(c.steps) + 1; trips > c.budget {
+				t.Errorf("%s takes %d round trips, want at most %d", c.name, trips, c.budget)
+			}
+			l := newLockstep(c.steps)
+			e.Cloud.Inject(&aws.Fault{Match: l.hold})
+			if err := c.change(); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			for _, problem := range l.end() {
+				t.Errorf("%s: %s", c.name, problem)
+			}
+			e.wantVerdictLast()
 		}
-		l := newLockstep(c.steps)
-		e.Cloud.Inject(&aws.Fault{Match: l.hold})
-		if err := c.change(); err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
-		for _, problem := range l.end() {
-			t.Errorf("%s: %s", c.name, problem)
-		}
-		e.wantVerdictLast()
-	}
+	})
 }
-
-// network returns the options of a cloud whose calls can be counted. The SDK takes
-// an answer for a broken one, and calls again, if it comes before the goroutine that
-// wrote the request has looked for more to write: no network is that fast.
-func network() aws.Options { return aws.Options{Latency: 5 * time.Millisecond} }
 
 // TestWaterfall: the picture in the documentation shows the calls of a Create.
 func TestWaterfall(t *testing.T) {
@@ -94,7 +89,7 @@ func TestWaterfall(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, m := range regexp.MustCompile(`<title>(\w+:\w+)( as the role)?, \e+ to \e+ ms</title>`).FindAllStringSubmatch(string(picture), -1) {
+	for _, m := range regexp.MustCompile(`<title>(\w+:\w+)( as the role)?, \d+ to \d+ ms</title>`).FindAllStringSubmatch(string(picture), -1) {
 		if m[2] != "" {
 			m[1] = "role/" + m[1]
 		}
@@ -139,9 +134,9 @@ type lockstep struct {
 	over     bool
 }
 
-// patienceOfStep is less than the function's with one call, so that it is told
+// longestStep is less than the function's with one call, so that it is told
 // what a step lacks before the function makes the call again.
-const patienceOfStep = 4 * time.Second
+const longestStep = 4 * time.Second
 
 func newLockstep(steps []string) *lockstep {
 	l := &lockstep{later: steps}
@@ -167,7 +162,7 @@ func (l *lockstep) hold(c aws.Call) bool {
 	if gate := l.arrive(name); gate != nil {
 		select {
 		case <-gate:
-		case <-time.After(patienceOfStep):
+		case <-time.After(longestStep):
 			l.giveUp()
 		}
 	}

@@ -1,15 +1,15 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
-
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 // TestGrowth: what a life of the resource calls is the same however much there
@@ -18,13 +18,11 @@ func TestGrowth(t *testing.T) {
 	t.Parallel()
 	var alone []string
 	t.Run("alone", func(t *testing.T) {
-		e := startApp(t, options{Options: network()})
-		alone = e.life(harness.Plain())
+		synctest.Test(t, func(t *testing.T) { alone = newApp(t, options{}).life(harness.Plain()) })
 	})
 	for _, g := range growths() {
-		t.Run(g.name, func(t *testing.T) {
-			t.Parallel()
-			e := startApp(t, options{Options: network()})
+		harness.Run(t, g.name, func(t *testing.T) {
+			e := newApp(t, options{})
 			e.grow(g)
 			if diff := cmp.Diff(alone, e.life(g.properties)); diff != "" {
 				t.Errorf("calls (-alone +grown):\n%s", diff)
@@ -49,7 +47,7 @@ func growths() []growth {
 		{name: "10-roles", roles: 10, properties: harness.Plain()},
 		{name: "1000-roles", roles: 1_000, properties: harness.Plain()},
 		{name: "2500-objects", objects: 2_500, properties: harness.Plain()},
-		{name: "48-tags", properties: harness.Plain().with(properties{"Tags": tags})},
+		{name: "48-tags", properties: harness.Plain().With(properties{"Tags": tags})},
 	}
 }
 
@@ -85,7 +83,7 @@ func addObjects(b *aws.Bucket, n int) {
 func (e *env) life(p properties) []string {
 	e.Helper()
 	e.MustApp(p)
-	e.MustApp(p.with(properties{"ObjectPrefix": "exports/"}))
+	e.MustApp(p.With(properties{"ObjectPrefix": "exports/"}))
 	e.Delete(appStack)
 	return operations(e.Cloud.Calls())
 }
@@ -103,31 +101,32 @@ func operations(calls []aws.Call) []string {
 // TestGrowthOfTheRole: pages of policies that somebody gave to the resource's own
 // role cost one call a page, and one for each that has to go.
 func TestGrowthOfTheRole(t *testing.T) {
-	const policies, pages = 250, 3
-	t.Parallel()
-	e := startApp(t, options{Options: network()})
-	update := func(trigger string) map[string]int {
-		from := len(e.Cloud.Calls())
-		e.MustApp(harness.Plain().with(properties{"VerificationTrigger": trigger}))
-		count := map[string]int{}
-		for _, c := range e.Cloud.Calls()[from:] {
-			count[c.Op]++
+	harness.Bubble(t, func(t *testing.T) {
+		const policies, pages = 250, 3
+		e := newApp(t, options{})
+		update := func(trigger string) map[string]int {
+			from := len(e.Cloud.Calls())
+			e.MustApp(harness.Plain().With(properties{"VerificationTrigger": trigger}))
+			count := map[string]int{}
+			for _, c := range e.Cloud.Calls()[from:] {
+				count[c.Op]++
+			}
+			return count
 		}
-		return count
-	}
-	e.MustApp(harness.Plain())
-	want := update("as made")
-	want["iam:ListRolePolicies"] += pages - 1
-	want["iam:DeleteRolePolicy"] += policies
+		e.MustApp(harness.Plain())
+		want := update("as made")
+		want["iam:ListRolePolicies"] += pages - 1
+		want["iam:DeleteRolePolicy"] += policies
 
-	role := e.ExportRole()
-	e.Cloud.Edit(func(s *aws.State) {
-		inline := s.Roles[aws.RoleKey(account, role.Name)].Inline
-		for i := range policies {
-			inline[fmt.Sprint("foreign-", i)] = harness.Published
+		role := e.ExportRole()
+		e.Cloud.Edit(func(s *aws.State) {
+			inline := s.Roles[aws.RoleKey(account, role.Name)].Inline
+			for i := range policies {
+				inline[fmt.Sprint("foreign-", i)] = harness.Published
+			}
+		})
+		if diff := cmp.Diff(want, update("spoilt")); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
 		}
 	})
-	if diff := cmp.Diff(want, update("spoilt")); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
-	}
 }
