@@ -1,8 +1,8 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"fmt"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"net/http"
 	"slices"
 	"strings"
