@@ -42,6 +42,39 @@ func TestCancelledCreateAtItsDeadline(t *testing.T) {
 	})
 }
 
+// TestCreateComesAgainDuringDelete: Create was killed before it registered anything,
+// CloudFormation gives it up, and Lambda delivers it again while the Delete looks for
+// what it may have made. It does not even register what it would have to remove.
+func TestCreateComesAgainDuringDelete(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newOutputApp(t, options{})
+		var killed, begin, end time.Time
+		e.API.Inject(&bitmovin.Fault{Op: "create", Times: 1, Reset: true, Do: func() {
+			killed = time.Now()
+			e.Kill()
+		}})
+		e.API.Inject(&bitmovin.Fault{Op: "list", Skip: 1, Times: 1, Do: func() {
+			begin = time.Now()
+			time.Sleep(8 * time.Second)
+			end = time.Now()
+		}})
+		s, err := e.deployOutput(anOutput.With(properties{"ServiceTimeout": "55"}))
+		if err == nil || !strings.Contains(err.Error(), "did not receive a response") {
+			t.Errorf("error %v, want no response", err)
+		}
+		e.WantStatus(s, "ROLLBACK_COMPLETE")
+		e.WaitForAll()
+		if again := killed.Add(time.Minute); again.Before(begin) || again.After(end) {
+			t.Errorf("the Create came again at %v, and the Delete looked from %v to %v", again, begin, end)
+		}
+		if attempts := e.latest("Create").Invocation.Wait(); len(attempts) != 2 {
+			t.Errorf("the Create was delivered %d times, want 2", len(attempts))
+		}
+		e.wantCreates(1)
+		e.wantNoOutputs()
+	})
+}
+
 // cancelCreate cancels the creation of the stack when the fault strikes, which then
 // lasts for the pause, and sees that nothing is left.
 func (e *outputEnv) cancelCreate(strike *bitmovin.Fault, pause time.Duration) {
@@ -128,5 +161,17 @@ func TestKeyRevoked(t *testing.T) {
 			t.Errorf("error %v, want one with the status", err)
 		}
 		e.API.Edit(restore)
+	})
+	harness.Run(t, "delete without the secret", func(t *testing.T) {
+		e := newOutputApp(t, options{})
+		e.mustDeployOutput(anOutput)
+		e.Cloud.Edit(func(s *aws.State) { delete(s.Secrets, secretARN) })
+		s, err := e.Engine.Delete(e.Context(), outputStack)
+		if err == nil || !strings.Contains(err.Error(), "read the API key from the secret "+secretARN) {
+			t.Errorf("error %v, want one with the secret", err)
+		}
+		e.WantStatus(s, "DELETE_FAILED")
+		e.output()
+		e.Cloud.Edit(func(s *aws.State) { s.Secrets[secretARN] = harness.APIKey })
 	})
 }

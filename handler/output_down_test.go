@@ -64,9 +64,7 @@ func TestDown(t *testing.T) {
 		e.API.Inject(&bitmovin.Fault{Op: "create", Times: 1, After: true, Hang: true})
 		s := e.mustDeployOutput(anOutput)
 		e.wantOutputOf(s)
-		if n := e.count("create"); n != 1 {
-			t.Errorf("the API has seen %d creates, want 1", n)
-		}
+		e.wantCreates(1)
 	})
 }
 

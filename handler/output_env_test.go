@@ -159,6 +159,14 @@ func (e *outputEnv) count(op string) (n int) {
 	return n
 }
 
+// wantCreates sees how often the API was asked to register an output.
+func (e *outputEnv) wantCreates(want int) {
+	e.Helper()
+	if got := e.count("create"); got != want {
+		e.Errorf("the API has seen %d creates, want %d", got, want)
+	}
+}
+
 // latest returns the latest request of a type for the resource.
 func (e *outputEnv) latest(kind string) *cloudformation.Request {
 	e.Helper()

@@ -35,9 +35,7 @@ func TestDeliveredTwice(t *testing.T) {
 		s := e.mustDeployOutput(anOutput)
 		e.resend("Create")
 		e.wantOutputOf(s)
-		if n := e.count("create"); n != 1 {
-			t.Errorf("the API has seen %d creates, want 1", n)
-		}
+		e.wantCreates(1)
 	})
 	harness.Run(t, "after it was replaced", func(t *testing.T) {
 		e := newOutputApp(t, options{})
@@ -47,6 +45,17 @@ func TestDeliveredTwice(t *testing.T) {
 			t.Errorf("the late Create is %+v, want FAILED", v)
 		}
 		e.wantOutputOf(s)
+		e.wantCreates(2)
+	})
+	harness.Run(t, "after its output was deleted by hand", func(t *testing.T) {
+		e := newOutputApp(t, options{})
+		e.mustDeployOutput(anOutput)
+		e.deleteOutputsByHand()
+		if v := e.resendLate("Create"); v.Status != "FAILED" {
+			t.Errorf("the late Create is %+v, want FAILED", v)
+		}
+		e.wantNoOutputs()
+		e.wantCreates(1)
 	})
 	harness.Run(t, "after its delete", func(t *testing.T) {
 		e := newOutputApp(t, options{})
@@ -57,6 +66,7 @@ func TestDeliveredTwice(t *testing.T) {
 			t.Errorf("the late Create is %+v, want FAILED", v)
 		}
 		e.wantNoOutputs()
+		e.wantCreates(1)
 	})
 	harness.Run(t, "among many of that name", func(t *testing.T) {
 		e := newOutputApp(t, options{})
@@ -71,9 +81,7 @@ func TestDeliveredTwice(t *testing.T) {
 		e.API.Inject(&bitmovin.Fault{Op: "create", Times: 1, After: true, Reset: true})
 		s := e.mustDeployOutput(anOutput)
 		e.wantOutputOf(s)
-		if n := e.count("create"); n != 1 {
-			t.Errorf("the API has seen %d creates, want 1", n)
-		}
+		e.wantCreates(1)
 		e.Delete(outputStack)
 		e.wantNoOutputs()
 		e.API.Edit(func(s *bitmovin.State) {
