@@ -22,7 +22,7 @@ import (
 // What `make bench` measures, in a form that benchstat reads. Each operation is a
 // whole measurement, so that -benchtime 1x is enough, and -count gives more of them.
 // What depends on the function's own speed or size is measured with the built
-// function, all else in virtual time, where it comes out the same each time.
+// function, all else in virtual time, in which this machine's speed does not count.
 
 // bubble runs part of a benchmark in a bubble of virtual time. For one, synctest
 // wants a test, which the benchmark makes here.
