@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -25,7 +23,9 @@ func TestConvergence(t *testing.T) {
 		updates := rapid.SliceOfN(rapid.Custom(someUpdate), 1, 3).Draw(rt, "updates")
 		if failures := converge(t, updates); len(failures) > 0 {
 			// rapid looks for smaller updates for as long as the error is the same.
-			rt.Log(strings.Join(failures, "\n"))
+			for _, f := range failures {
+				rt.Log(f.Text)
+			}
 			rt.Fatal("the updates went wrong")
 		}
 	})
@@ -40,11 +40,11 @@ type roleUpdate struct {
 }
 
 // converge updates a resource in an account of its own, and returns what was wrong.
-func converge(t *testing.T, updates []roleUpdate) []string {
+func converge(t *testing.T, updates []roleUpdate) []harness.Fault {
 	t.Helper()
-	var r *recorder
+	var r *harness.Recorder
 	synctest.Test(t, func(t *testing.T) {
-		r = &recorder{TB: t}
+		r = &harness.Recorder{TB: t}
 		e := newEnv(r, options{})
 		e.Provide("AllowFullAccess", "true")
 		e.mustCheck(base)
@@ -66,7 +66,7 @@ func converge(t *testing.T, updates []roleUpdate) []string {
 			e.Errorf("the second time wrote %v", got)
 		}
 	})
-	return r.failures
+	return r.Faults()
 }
 
 // wantConverged updates the resource for the nth time, and compares the role.
@@ -77,37 +77,6 @@ func (e *env) wantConverged(p properties, n int) {
 		e.Fatalf("the role after update %d (-want +got):\n%s", n+1, diff)
 	}
 }
-
-// A recorder keeps what a test in a bubble reports as failed, for rapid, which has to
-// go on with its test then.
-type recorder struct {
-	testing.TB
-
-	mu       sync.Mutex
-	failures []string
-}
-
-func (r *recorder) record(text string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failures = append(r.failures, strings.TrimSuffix(text, "\n"))
-}
-
-// Failed implements [testing.TB], as the methods below do.
-func (r *recorder) Failed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.failures) > 0
-}
-
-func (r *recorder) Fail()                           { r.record("failed") }
-func (r *recorder) FailNow()                        { r.Fail(); r.TB.SkipNow() }
-func (r *recorder) Error(args ...any)               { r.record(fmt.Sprintln(args...)) }
-func (r *recorder) Errorf(text string, args ...any) { r.record(fmt.Sprintf(text, args...)) }
-func (r *recorder) Fatal(args ...any)               { r.Error(args...); r.TB.SkipNow() }
-func (r *recorder) Fatalf(text string, args ...any) { r.Errorf(text, args...); r.TB.SkipNow() }
-func (r *recorder) Log(...any)                      {}
-func (r *recorder) Logf(string, ...any)             {}
 
 // someUpdate draws one. Tags that no properties named are not the resource's to take
 // away: no tag is added by hand.
