@@ -195,7 +195,7 @@ func TestBinaryDeadline(t *testing.T) {
 	t.Parallel()
 	e := newBinaryApp(t, options{Timeout: 6 * time.Second})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Hang: true})
-	s, err := e.App(base, nil)
+	s, err := e.App(base.With(properties{"ServiceTimeout": "60"}), nil)
 	if err == nil || !strings.Contains(err.Error(), "put policy on role exports") {
 		t.Errorf("the stack got %v, want what it was at", err)
 	}
