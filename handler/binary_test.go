@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,8 +28,8 @@ import (
 // tested in this process and in virtual time, with [newEnv].
 
 func TestMain(m *testing.M) {
-	harness.Parallel(runtime.GOMAXPROCS(0) + 2) // the built function waits in real time
-	debug.SetGCPercent(400)                     // the accounts make much garbage, and there is memory
+	_ = flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+2)) // unless -parallel is given: the built function waits in real time
+	debug.SetGCPercent(400)                                              // the accounts make much garbage, and there is memory
 	code := m.Run()
 	if binaryDir != "" {
 		_ = os.RemoveAll(binaryDir) // what is left is the system's to clear

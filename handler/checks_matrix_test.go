@@ -38,8 +38,6 @@ func TestEnforceTakesNothingOnTrust(t *testing.T) {
 		{"versioned, retention", retention, nil},
 	}
 	ops := []string{"sts:AssumeRole", "s3:GetBucketLocation", "s3:ListObjectsV2", "s3:PutObject", "s3:CreateMultipartUpload", "s3:PutObjectAcl"}
-	var cases, failed atomic.Int64
-	t.Cleanup(func() { t.Logf("%d cases, of which %d failed the create", cases.Load(), failed.Load()) })
 	for _, way := range ways {
 		for _, op := range ops {
 			for _, a := range answers {
@@ -48,10 +46,7 @@ func TestEnforceTakesNothingOnTrust(t *testing.T) {
 					if way.bucket != nil {
 						e.EditBucket(way.bucket)
 					}
-					cases.Add(1)
-					if e.takesNothingOnTrust(way.properties, op, a.status, a.code) {
-						failed.Add(1)
-					}
+					e.takesNothingOnTrust(way.properties, op, a.status, a.code)
 				})
 			}
 		}
@@ -59,8 +54,8 @@ func TestEnforceTakesNothingOnTrust(t *testing.T) {
 }
 
 // takesNothingOnTrust creates the stack while every call of the operation, by the
-// role or of sts:AssumeRole, gets the answer; and reports whether the create failed.
-func (e *env) takesNothingOnTrust(p properties, op string, status int, code string) (failed bool) {
+// role or of sts:AssumeRole, gets the answer.
+func (e *env) takesNothingOnTrust(p properties, op string, status int, code string) {
 	e.Helper()
 	var answered atomic.Int64
 	e.Cloud.Inject(&aws.Fault{
@@ -76,5 +71,4 @@ func (e *env) takesNothingOnTrust(p properties, op string, status int, code stri
 			e.Errorf("%s answered %s: the reason is %s", op, code, reason)
 		}
 	}
-	return err != nil
 }

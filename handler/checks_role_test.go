@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -187,24 +186,5 @@ func TestFirstInstall(t *testing.T) {
 			}
 		}
 		t.Error("no object was written, as if the function could not delete one")
-	})
-}
-
-// TestChecksAttribute: Checks is compact JSON of every check.
-func TestChecksAttribute(t *testing.T) {
-	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
-		e.mustCheck(nil)
-		text := e.Last().Data["Checks"]
-		var pairs map[string]string
-		if err := json.Unmarshal([]byte(text), &pairs); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(clean(), pairs); diff != "" {
-			t.Errorf("checks (-want +got):\n%s", diff)
-		}
-		if strings.ContainsAny(text, " \n") {
-			t.Errorf("Checks is not compact: %s", text)
-		}
 	})
 }

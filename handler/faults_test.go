@@ -1,18 +1,16 @@
 package main
 
 import (
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
-
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 // TestFaults strikes every call that the function makes, in every flow, with
@@ -168,7 +166,7 @@ func (f flow) record(t *testing.T) []callID {
 	t.Helper()
 	var calls []callID
 	t.Run("record "+f.name, func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { calls = f.calls(t) })
+		harness.InBubble(t, func(t *testing.T) { calls = f.calls(t) })
 	})
 	if len(calls) == 0 {
 		t.Fatal("the flow made no calls")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
@@ -74,10 +74,10 @@ func interleavings() []interleaving {
 	holds := []string{untilBegun, untilDone, answerHeld, throttledTill}
 	return []interleaving{
 		{"the same request twice", []string{"create", "update in place", "update replacing", "delete"}, twice, []string{beside, untilDone}, nil},
-		{"delete while creating", []string{"create"}, deleteWhileCreating, holds, nil},
-		{"rollback while updating", []string{"update in place", "update replacing"}, rollbackWhileUpdating, holds, takenForRollback},
-		{"retry after the delete", []string{"create", "update in place", "update replacing"}, retryAfterDelete, []string{killed}, nil},
-		{"retry after the rollback", []string{"update in place", "update replacing"}, retryAfterRollback, []string{killed}, nil},
+		{"delete while creating", []string{"create"}, deleteMeanwhile, holds, nil},
+		{"rollback while updating", []string{"update in place", "update replacing"}, rollBackMeanwhile, holds, takenForRollback},
+		{"retry after the delete", []string{"create", "update in place", "update replacing"}, deleteMeanwhile, []string{killed}, nil},
+		{"retry after the rollback", []string{"update in place", "update replacing"}, rollBackMeanwhile, []string{killed}, nil},
 	}
 }
 
@@ -268,21 +268,6 @@ func twice(t *testing.T, f flow, c callID, how string) {
 	f.check(m.env, stack, err, true, false)
 }
 
-// deleteWhileCreating deletes the stack while its resource is being made.
-func deleteWhileCreating(t *testing.T, f flow, c callID, how string) {
-	t.Helper()
-	m := meet(t, f, c, how)
-	o := m.start()
-	<-m.reached.c
-	deletion, err := m.Engine.StartDelete(appStack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.wait(o)
-	s := m.finish(m.wait(deletion).ID)
-	f.check(m.env, s, nil, true, false)
-}
-
 // asksFirst reports whether the call is the first question for the stack.
 func asksFirst(c callID) bool { return c.op == "cloudformation:DescribeStacks" && c.n == 0 }
 
@@ -290,14 +275,14 @@ func asksFirst(c callID) bool { return c.op == "cloudformation:DescribeStacks" &
 // taken for the rollback's own.
 func takenForRollback(c callID, how string) bool { return asksFirst(c) && how != answerHeld }
 
-// rollbackWhileUpdating cancels the update of the stack while that of its
-// resource is under way.
-func rollbackWhileUpdating(t *testing.T, f flow, c callID, how string) {
+// rollBackMeanwhile cancels the update of the stack while the call is held up, or
+// before Lambda delivers the event again.
+func rollBackMeanwhile(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
 	m := meet(t, f, c, how)
 	o := m.start()
 	<-m.reached.c
-	if !asksFirst(c) {
+	if how != killed && !asksFirst(c) {
 		m.waitUntilAsked()
 	}
 	o.Cancel()
@@ -305,9 +290,9 @@ func rollbackWhileUpdating(t *testing.T, f flow, c callID, how string) {
 	f.check(m.env, s, nil, true, false)
 }
 
-// retryAfterDelete kills the function at the call, and deletes the stack before
-// Lambda delivers the event again.
-func retryAfterDelete(t *testing.T, f flow, c callID, how string) {
+// deleteMeanwhile deletes the stack while the call is held up, or before Lambda
+// delivers the event again.
+func deleteMeanwhile(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
 	m := meet(t, f, c, how)
 	o := m.start()
@@ -322,17 +307,5 @@ func retryAfterDelete(t *testing.T, f flow, c callID, how string) {
 	}
 	m.wait(o)
 	s := m.finish(m.wait(deletion).ID)
-	f.check(m.env, s, nil, true, false)
-}
-
-// retryAfterRollback kills the function at the call, and has the stack roll back
-// before Lambda delivers the event again.
-func retryAfterRollback(t *testing.T, f flow, c callID, how string) {
-	t.Helper()
-	m := meet(t, f, c, how)
-	o := m.start()
-	<-m.reached.c
-	o.Cancel()
-	s := m.finish(m.wait(o).ID)
 	f.check(m.env, s, nil, true, false)
 }

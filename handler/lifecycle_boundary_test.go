@@ -20,7 +20,7 @@ func TestProviderChangesItsBoundary(t *testing.T) {
 		}
 		former := x.Stack(exampleProvider).Resources["Boundary"].PhysicalID
 		x.Cloud.Edit(func(s *aws.State) {
-			s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: policyOf(`{"Effect":"Allow","Action":"s3:*","Resource":"*"}`)}
+			addHouseBoundary(s, `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`)
 		})
 		provider := map[string]string{"BucketName": "", "PermissionsBoundaryArn": houseBoundary}
 		if _, err := x.DeployText(exampleProvider, x.Template(), provider); err != nil {

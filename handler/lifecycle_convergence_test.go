@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -43,10 +42,9 @@ type roleUpdate struct {
 func converge(t *testing.T, updates []roleUpdate) []harness.Fault {
 	t.Helper()
 	var r *harness.Recorder
-	synctest.Test(t, func(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T) {
 		r = &harness.Recorder{TB: t}
-		e := newEnv(r, options{})
-		e.Provide("AllowFullAccess", "true")
+		e := newApp(r, options{}, "AllowFullAccess", "true")
 		e.mustCheck(base)
 		for i, u := range updates {
 			if u.Deleted {

@@ -33,6 +33,9 @@ func TestCreate(t *testing.T) {
 		if diff := cmp.Diff(clean(), e.Checks(e.Last())); diff != "" {
 			t.Errorf("checks (-want +got):\n%s", diff)
 		}
+		if text := e.Last().Data["Checks"]; strings.ContainsAny(text, " \n") {
+			t.Errorf("Checks is not compact: %s", text)
+		}
 		if got := s.Outputs["AccessVerified"]; got != "true" {
 			t.Errorf("AccessVerified = %s, want true", got)
 		}
@@ -205,20 +208,24 @@ func readsLag(t *testing.T) {
 
 func credentialsExpired(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]*aws.Fault{
-		"expired credentials": {Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"},
-		"a disabled region":   {Op: "sts:AssumeRole", Status: 403, Code: "RegionDisabledException", Message: "STS is not activated in this region"},
+	for name, c := range map[string]struct {
+		fault *aws.Fault
+		id    string
+	}{
+		"expired credentials": {&aws.Fault{Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"}, logicalID + "-not-created"},
+		"a disabled region":   {&aws.Fault{Op: "sts:AssumeRole", Status: 403, Code: "RegionDisabledException", Message: "STS is not activated in this region"}, "exports"},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
 			e := newApp(t, options{})
 			from := len(e.Cloud.Calls())
 			var over atomic.Bool
+			f := c.fault
 			f.Match = func(aws.Call) bool { return !over.Load() }
 			e.OnNth(1, "CREATE_FAILED", func() { over.Store(true) })
 			e.Cloud.Inject(f)
 			s, _ := e.App(base, nil)
 			e.WantStatus(s, "ROLLBACK_COMPLETE")
-			e.WantVerdict("Create", "FAILED", e.VerdictOf(e.Latest("Create")).PhysicalResourceId, f.Code, f.Message)
+			e.WantVerdict("Create", "FAILED", c.id, f.Code, f.Message)
 			made := map[string]int{}
 			for _, c := range e.Cloud.Calls()[from:] {
 				if c.Code == f.Code {

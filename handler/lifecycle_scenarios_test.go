@@ -82,7 +82,7 @@ func scenarios() []scenario {
 		{"45", "ACLs disabled or not; retention; versioning; no object may be written", "PASS or FAIL by a real call; no version, no upload left", nil, tests{TestPutObjectACL, TestBuckets}},
 		{"46", "A check fails with Verification Warn; Off", "SUCCESS with the verdicts; SUCCESS with skipped", nil, tests{TestWarnAndOff}},
 		{"47", "Killed between the two edits of the trust policy, then the retry; the next event; nothing", "the verifier statement is gone; gone; expired, and grants nothing", killedBetweenTrustEdits, tests{TestFaults}},
-		{"48", "Many creates and deletes at once, IAM at 10 calls a second", "all answered, nothing left (200 of them in make bench)", nil, tests{TestLoad}},
+		{"48", "Many creates and deletes at once, IAM at 10 calls a second", "all answered, nothing left, of 200 stacks", nil, tests{TestLoad}},
 		{"49", "Another case of RoleName; RoleName taken away, with a second Delete of the old", "same id; the live role untouched", otherCase, nil},
 		{"50", "Another account's StackId; a foreign role at another path", "refused, no call; FAILED, untouched: 27", nil, tests{TestForgedEvent}},
 		{"51", "First install: the function's own permissions lag by 10 s", "SUCCESS, the key's statement included", nil, tests{TestFirstInstall}},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,7 +29,7 @@ func TestSameSeed(t *testing.T) {
 // where IAM lags, a function is killed, and an update is rolled back.
 func seededCalls(t *testing.T, seed uint64) (calls []string) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	harness.InBubble(t, func(t *testing.T) {
 		begin := time.Now()
 		e := newApp(t, options{Seed: seed, Options: aws.Options{Propagation: 7 * time.Second}})
 		e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Times: 1, Do: e.Kill, Reset: true, After: true})

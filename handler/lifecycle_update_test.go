@@ -15,8 +15,7 @@ import (
 )
 
 func updatedInPlace(t *testing.T) {
-	e := newEnv(t, options{})
-	e.Provide("AllowFullAccess", "true")
+	e := newApp(t, options{}, "AllowFullAccess", "true")
 	p := base
 	e.mustCheck(p)
 	for _, change := range []properties{
@@ -255,7 +254,7 @@ func killedBetweenTrustEdits(t *testing.T) {
 		}
 		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
 		e.WantRole(s, base)
-		e.AnswerFor("the killed function")
+		e.StoreMissingAnswers()
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
@@ -70,7 +69,7 @@ func outputFlows() []outputFlow {
 func (f outputFlow) record(t *testing.T) (ops []string) {
 	t.Helper()
 	t.Run("record "+f.name, func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		harness.InBubble(t, func(t *testing.T) {
 			e := newOutputApp(t, options{})
 			from := 0
 			f.run(e, func() { from = len(e.API.Calls()) })
@@ -187,7 +186,7 @@ func TestOutputNoAnswer(t *testing.T) {
 				}
 				e.WaitForAll()
 				f.check(e, s.Status, s.Resources[outputID].PhysicalID, before)
-				e.AnswerFor("the function")
+				e.StoreMissingAnswers()
 			})
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
@@ -29,7 +28,7 @@ import (
 func bubble(b *testing.B, f func(t *testing.T)) {
 	b.Helper()
 	all := func(string, string) (bool, error) { return true, nil } // -run is for the other tests
-	test := testing.InternalTest{Name: b.Name(), F: func(t *testing.T) { synctest.Test(t, f) }}
+	test := testing.InternalTest{Name: b.Name(), F: func(t *testing.T) { harness.InBubble(t, f) }}
 	if !testing.RunTests(all, []testing.InternalTest{test}) {
 		b.Fail()
 	}

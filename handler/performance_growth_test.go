@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,7 +17,7 @@ func TestGrowth(t *testing.T) {
 	t.Parallel()
 	var alone []string
 	t.Run("alone", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { alone = newApp(t, options{}).life(harness.Plain()) })
+		harness.InBubble(t, func(t *testing.T) { alone = newApp(t, options{}).life(harness.Plain()) })
 	})
 	for _, g := range growths() {
 		harness.Run(t, g.name, func(t *testing.T) {

@@ -51,7 +51,7 @@ func (e *env) load(stacks int) (l load) {
 		return e.Engine.Delete(e.Context(), stack)
 	})
 	l.left += e.leftovers() + len(e.ExportRoles())
-	l.answered = e.answered()
+	l.answered = len(e.Verdicts())
 	return l
 }
 
@@ -86,6 +86,3 @@ func (e *env) leftovers() int {
 	}
 	return n
 }
-
-// answered counts the requests that got an answer.
-func (e *env) answered() int { return len(e.Verdicts()) }

@@ -156,7 +156,7 @@ func (l *lockstep) next() {
 // hold is the Match of an [aws.Fault] that never strikes.
 func (l *lockstep) hold(c aws.Call) bool {
 	name := c.Op
-	if strings.HasSuffix(c.Caller, "/bitmovin-access-check") {
+	if asRole(c) {
 		name = "role/" + name
 	}
 	if gate := l.arrive(name); gate != nil {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -82,7 +81,7 @@ type statementSet map[string]policy.Statement
 func policiesOf(t *testing.T, name string, p map[string]string) (found stackPolicies) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { found = deployPolicies(t, p) })
+		harness.InBubble(t, func(t *testing.T) { found = deployPolicies(t, p) })
 	})
 	return found
 }

@@ -58,7 +58,7 @@ func newIntruderEnv(t *testing.T, deploy func(*env)) *env {
 				Inline: map[string]string{"All": anything}, Attached: []string{administratorAccess}, Tags: map[string]string{"owner": "platform"},
 			}
 		}
-		s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: anything}
+		addHouseBoundary(s, allowAll)
 		s.Buckets[privateBucket] = &aws.Bucket{Name: privateBucket, Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
 		for _, name := range []string{bucketName, privateBucket} {
 			s.Buckets[name].Versions = []*aws.Version{{Key: customersKey, VersionID: "null", Body: "data"}}

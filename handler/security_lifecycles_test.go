@@ -92,8 +92,7 @@ func (e *env) leaveMarkers(prefix, role string) {
 // boundaryLifecycle changes from the template's boundary to the organisation's.
 func boundaryLifecycle(e *env) {
 	e.Cloud.Edit(func(s *aws.State) {
-		s.Policies[houseBoundary] = &aws.ManagedPolicy{ARN: houseBoundary, Document: `{"Version":"2012-10-17","Statement":[
-			{"Effect":"Allow","Action":["s3:*","kms:*"],"Resource":"*"}]}`}
+		addHouseBoundary(s, `{"Effect":"Allow","Action":["s3:*","kms:*"],"Resource":"*"}`)
 	})
 	e.MustDeploy()
 	e.MustDeploy("PermissionsBoundaryArn", houseBoundary)
@@ -119,8 +118,7 @@ func registrationLifecycle(e *env) {
 // addKey makes a key whose policy leaves it to the account's own policies.
 func (e *env) addKey() {
 	e.Cloud.Edit(func(s *aws.State) {
-		s.Keys[keyARN] = &aws.Key{ARN: keyARN, State: "Enabled", Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
-			"Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":"kms:*","Resource":"*"}]}`}
+		s.Keys[keyARN] = &aws.Key{ARN: keyARN, State: "Enabled", Policy: policyOf(keyAllows(`"kms:*"`))}
 	})
 }
 

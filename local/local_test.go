@@ -2,20 +2,19 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
 // TestMain has more tests run at once than there are processors: the function is
 // real here, and waits more than it works.
 func TestMain(m *testing.M) {
-	harness.Parallel(16)
+	_ = flag.Set("test.parallel", "16") // unless -parallel is given
 	code := m.Run()
 	if builtIn != "" {
 		_ = os.RemoveAll(builtIn) // what is left is the system's to clear

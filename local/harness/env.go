@@ -2,7 +2,6 @@ package harness
 
 import (
 	"cmp"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,8 +39,6 @@ type Options struct {
 	Timeout time.Duration
 	// RetryDelays are the pauses before Lambda's retries; by default Lambda's own.
 	RetryDelays []time.Duration
-	// FunctionEnv is added to the function's environment.
-	FunctionEnv map[string]string
 }
 
 // An Env is an account with one bucket, in which template.yaml can be deployed, with
@@ -58,7 +55,6 @@ type Env struct {
 	// FailedDeliveries: an attempt may end in an error, which Lambda's retry hides.
 	FailedDeliveries bool
 
-	inMemory bool
 	// lag is how long it takes until all that was written is in force and seen.
 	lag time.Duration
 	// delivered counts the calls of Deliver.
@@ -76,21 +72,20 @@ type Env struct {
 // New returns an Env that ends with the test.
 func New(tb testing.TB, o Options) *Env {
 	tb.Helper()
-	e := &Env{TB: tb, Kept: map[string]bool{}, inMemory: o.Program != nil, lag: max(o.Propagation, o.ReadLag)}
+	e := &Env{TB: tb, Kept: map[string]bool{}, lag: max(o.Propagation, o.ReadLag)}
 	o.Seed = cmp.Or(o.Seed, 1)
 	stacks := cloudformation.Options{
 		Account: Account, Region: Region, Binary: o.Binary, Program: o.Program, Seed: o.Seed,
 		Timeout: o.Timeout, RetryDelays: o.RetryDelays, OnEvent: e.tell,
 	}
 	api := bitmovin.Options{Seed: o.Seed}
-	if e.inMemory {
+	if o.Program != nil {
 		stacks.Memory = network.NewMemory(o.Seed)
 		o.Network, api.Network = stacks.Memory, stacks.Memory
 	}
 	e.Cloud, e.API = aws.Start(o.Options), bitmovin.Start(api)
 	stacks.Cloud = e.Cloud
 	stacks.FunctionEnv = map[string]string{"BITMOVIN_API_URL": e.API.URL()}
-	maps.Copy(stacks.FunctionEnv, o.FunctionEnv)
 	e.Engine = cloudformation.New(stacks)
 	e.Cloud.Edit(func(s *aws.State) {
 		s.Buckets[BucketName] = &aws.Bucket{Name: BucketName, Account: Account, Region: Region, Ownership: "BucketOwnerEnforced"}
@@ -112,18 +107,11 @@ func (e *Env) tell(event cloudformation.Event) {
 	}
 }
 
-// longestTimer is longer than any timer that a call leaves behind: http.Client leaves
-// that of its Timeout, and a bubble may not end before its goroutines.
-const longestTimer = time.Minute
-
 func (e *Env) end() {
 	e.checkPromises()
 	e.Engine.Close()
 	e.Cloud.Close()
 	e.API.Close()
-	if e.inMemory {
-		time.Sleep(longestTimer)
-	}
 	if e.Failed() {
 		e.Logf("what the function printed:\n%s", e.Engine.Logs())
 	}

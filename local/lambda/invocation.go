@@ -89,8 +89,8 @@ func (f *Function) attempt(i *Invocation, c Config) Attempt {
 		}
 		r := &request{id: i.RequestID, event: i.event, timeout: c.Timeout, answered: make(chan string, 1)}
 		a, taken := s.serve(r)
-		if !warm {
-			a.Init = s.initDuration()
+		if warm {
+			a.Init = 0
 		}
 		hit := f.release(s, taken && !ended(s))
 		a.Killed = a.Err != "" && !a.TimedOut && (hit || f.ctx.Err() != nil)

@@ -105,6 +105,7 @@ func (s *process) serve(r *request) (a Attempt, taken bool) {
 	a = s.await(r)
 	a.Duration = time.Since(begin)
 	a.PeakMemory = peakMemory(s.pid)
+	a.Init = s.initDuration()
 	return a, true
 }
 

@@ -84,9 +84,6 @@ func (s *instance) run(ctx context.Context, event []byte) (err string) {
 	return ""
 }
 
-// initDuration implements [sandbox].
-func (s *instance) initDuration() time.Duration { return 0 }
-
 // kill implements [sandbox].
 func (s *instance) kill() {
 	s.once.Do(func() {

@@ -14,8 +14,6 @@ type sandbox interface {
 	// serve hands the request over, and waits for the answer, the deadline or the
 	// sandbox' end. taken says whether the function ever got the request.
 	serve(r *request) (a Attempt, taken bool)
-	// initDuration is how long the sandbox took until it asked for work.
-	initDuration() time.Duration
 	// kill ends the sandbox, which is gone when the channel of gone is closed: then
 	// it makes no call, and prints nothing.
 	kill()

@@ -21,7 +21,7 @@ type transcript struct {
 
 func newTranscript(to io.Writer) *transcript { return &transcript{to: to} }
 
-// openFile returns the file that processes write to. What was printed so far is in it.
+// openFile returns the file that processes write to.
 func (t *transcript) openFile() (*os.File, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,10 +35,7 @@ func (t *transcript) openFile() (*os.File, error) {
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, err
 	}
-	if _, err := file.Write(t.text); err != nil {
-		return nil, err
-	}
-	t.file, t.text = file, nil
+	t.file = file
 	return file, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"maps"
 	"net"
@@ -16,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/ids"
 )
 
 // A Memory is a network inside this process. A request takes some milliseconds of
@@ -23,65 +24,66 @@ import (
 // with the same seed requests that are sent side by side arrive in the same order.
 // The answer takes no time.
 type Memory struct {
-	seed uint64
+	ids *ids.Source
 
 	mu      sync.Mutex
 	servers map[string]*server // by host
 	clients int
-	sent    map[string]int // how many things of each kind
 }
 
 // A server serves one host until it is stopped.
 type server struct {
 	handler http.Handler
-	stopped chan struct{}
+	up      context.Context // until it is stopped
 }
 
 // NewMemory returns a network without hosts.
 func NewMemory(seed uint64) *Memory {
-	return &Memory{seed: seed, servers: map[string]*server{}, sent: map[string]int{}}
+	return &Memory{ids: ids.New(seed), servers: map[string]*server{}}
 }
 
 // Serve implements [Network]. The URL looks like one of the loopback address.
 func (m *Memory) Serve(h http.Handler) (url string, stop func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := &server{h, make(chan struct{})}
+	up, stop := context.WithCancel(context.Background())
 	host := fmt.Sprintf("127.0.0.1:%d", len(m.servers)+1)
-	m.servers[host] = s
-	return "http://" + host, sync.OnceFunc(func() { close(s.stopped) })
+	m.servers[host] = &server{h, up}
+	return "http://" + host, stop
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (m *Memory) RoundTrip(r *http.Request) (*http.Response, error) { return m.exchange(r, "", nil) }
+func (m *Memory) RoundTrip(r *http.Request) (*http.Response, error) {
+	return m.exchange(context.Background(), r, "")
+}
 
 // Connect returns a connection of its own for one client.
 func (m *Memory) Connect() *Connection {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.clients++
-	return &Connection{network: m, name: fmt.Sprint("client ", m.clients), ended: make(chan struct{})}
+	up, cut := context.WithCancel(context.Background())
+	return &Connection{network: m, name: fmt.Sprint("client ", m.clients), up: up, Cut: cut}
 }
 
 // A Connection is one client's way into a network. It can be cut.
 type Connection struct {
 	network *Memory
 	name    string
-	once    sync.Once
-	ended   chan struct{}
+	up      context.Context // until it is cut
+	// Cut ends the connection for good. A request that has arrived may still take
+	// effect; its answer gets lost.
+	Cut context.CancelFunc
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (c *Connection) RoundTrip(r *http.Request) (*http.Response, error) {
-	return c.network.exchange(r, c.name, c.ended)
+	return c.network.exchange(c.up, r, c.name)
 }
 
-// Cut ends the connection for good. A request that has arrived may still take
-// effect; its answer gets lost.
-func (c *Connection) Cut() { c.once.Do(func() { close(c.ended) }) }
-
-// exchange brings a request to its handler, and the answer back.
-func (m *Memory) exchange(r *http.Request, client string, cut <-chan struct{}) (*http.Response, error) {
+// exchange brings a request to its handler, and the answer back, as long as the
+// connection is up.
+func (m *Memory) exchange(up context.Context, r *http.Request, client string) (*http.Response, error) {
 	body, err := readBody(r)
 	if err != nil {
 		return nil, err
@@ -89,13 +91,8 @@ func (m *Memory) exchange(r *http.Request, client string, cut <-chan struct{}) (
 	m.mu.Lock()
 	s := m.servers[r.URL.Host]
 	m.mu.Unlock()
-	switch {
-	case s == nil, isClosed(s.stopped):
+	if s == nil || s.up.Err() != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-	case isClosed(cut):
-		return nil, errReset
-	case r.Context().Err() != nil:
-		return nil, r.Context().Err()
 	}
 	// As in net/http, the context of the handler ends when its client is gone.
 	ctx, hangUp := context.WithCancel(context.Background())
@@ -111,23 +108,14 @@ func (m *Memory) exchange(r *http.Request, client string, cut <-chan struct{}) (
 		return answer, nil
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
-	case <-cut:
-	case <-s.stopped:
+	case <-up.Done():
+	case <-s.up.Done():
 	}
 	return nil, errReset
 }
 
 // errReset is what a client sees of a connection that was cut.
 var errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
 
 // answer has the handler serve a request, and returns nil if it cut the connection,
 // or if the client was gone before the request arrived.
@@ -174,20 +162,14 @@ func received(r *http.Request, body []byte) *http.Request {
 
 // Delay returns how long something takes to arrive: 1 to 9 ms, which follow from the
 // seed, from what it is, and from how often there was such a thing before.
-func (m *Memory) Delay(what ...string) time.Duration {
-	kind := strings.Join(what, "\n")
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sent[kind]++
-	h := fnv.New64a()
-	_, _ = fmt.Fprintln(h, m.seed, m.sent[kind], kind)
-	return time.Millisecond + time.Duration(h.Sum64()%uint64(8*time.Millisecond))
+func (m *Memory) Delay(what ...any) time.Duration {
+	return time.Millisecond + time.Duration(m.ids.Uint64(what...)%uint64(8*time.Millisecond))
 }
 
 // latency returns how long a request takes to its handler. What is random in it, such
 // as a signature, does not count.
 func (m *Memory) latency(r *http.Request, body []byte, client string) time.Duration {
-	return m.Delay(append(names(r, body), client, r.Method, r.URL.Host, r.URL.Path, r.Header.Get("X-Amz-Target"))...)
+	return m.Delay(names(r, body), client, r.Method, r.URL.Host, r.URL.Path, r.Header.Get("X-Amz-Target"))
 }
 
 // names returns what the query and a form say which a call is, and what it is for.

@@ -8,23 +8,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 const testKey = "key-that-must-not-show"
-
-// bubble runs a test beside others, in virtual time.
-func bubble(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		t.Cleanup(func() { time.Sleep(tryTimeout) }) // past the timer that http.Client leaves
-		test(t)
-	})
-}
 
 // serve returns a client of an API in memory that answers by f, which counts from 0.
 func serve(t *testing.T, f func(n int, w http.ResponseWriter, r *http.Request)) *client {
@@ -66,7 +56,7 @@ func TestErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			harness.Bubble(t, func(t *testing.T) {
 				c := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
 					if strings.HasPrefix(r.URL.Path, "/elsewhere") {
 						t.Error("the redirect was followed")
@@ -115,7 +105,7 @@ func TestCreateOnce(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			harness.Bubble(t, func(t *testing.T) {
 				var calls atomic.Int64
 				c := serve(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 					calls.Add(1)
@@ -150,7 +140,7 @@ func answerWith(status int, body string, header ...string) func(http.ResponseWri
 
 // TestRequest: the key and the organization go into headers, and nowhere else.
 func TestRequest(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
 		c := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
 			if got := r.Header.Get("X-Api-Key"); got != testKey {
 				t.Errorf("X-Api-Key = %q", got)
