@@ -85,8 +85,8 @@ func newBinaryEnv(tb testing.TB, o options) *env {
 	return &env{harness.New(tb, o)}
 }
 
-// newBinaryApp is newBinaryEnv with the provider deployed.
-func newBinaryApp(tb testing.TB, o options) *env {
+// newBinaryProviderEnv is newBinaryEnv with the provider deployed.
+func newBinaryProviderEnv(tb testing.TB, o options) *env {
 	tb.Helper()
 	e := newBinaryEnv(tb, o)
 	e.Provide()
@@ -181,7 +181,7 @@ func (e *env) wantVerdictLines() {
 // it when Lambda delivers the event again.
 func TestBinaryKilled(t *testing.T) {
 	t.Parallel()
-	e := newBinaryApp(t, options{})
+	e := newBinaryProviderEnv(t, options{})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Times: 1, After: true, Do: e.Kill, Reset: true})
 	s := e.MustApp(base)
 	attempts := e.Latest("Create").Invocation.Wait()
@@ -195,7 +195,7 @@ func TestBinaryKilled(t *testing.T) {
 // answers before it.
 func TestBinaryDeadline(t *testing.T) {
 	t.Parallel()
-	e := newBinaryApp(t, options{Timeout: 6 * time.Second})
+	e := newBinaryProviderEnv(t, options{Timeout: 6 * time.Second})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Hang: true})
 	s, err := e.App(base.With(properties{"ServiceTimeout": "60"}), nil)
 	if err == nil || !strings.Contains(err.Error(), "put policy on role exports") {
@@ -213,7 +213,7 @@ func TestBinaryTimeout(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the function's process is found in /proc")
 	}
-	e := newBinaryApp(t, options{Timeout: 10 * time.Second})
+	e := newBinaryProviderEnv(t, options{Timeout: 10 * time.Second})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Times: 1, Do: e.stopProcess})
 	s := e.MustApp(base)
 	attempts := e.Latest("Create").Invocation.Wait()

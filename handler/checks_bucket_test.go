@@ -118,7 +118,7 @@ func TestBuckets(t *testing.T) {
 		"full access, below a prefix": {nil, properties{"AccessMode": "Full", "ObjectPrefix": "exports/"}, cleanBut("NoReadAccess", "NOT_TESTED", "NoDeleteAccess", "NOT_TESTED"), 0},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{}, "AllowFullAccess", "true")
+			e := newProviderEnv(t, options{}, "AllowFullAccess", "true")
 			if tc.bucket != nil {
 				e.EditBucket(tc.bucket)
 			}
@@ -157,7 +157,7 @@ func TestWrongOwner(t *testing.T) {
 	t.Parallel()
 	const both = bucketName + " belongs to another account than BucketOwner "
 	harness.Run(t, "BucketOwner is wrong", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		reason := e.mustFail(properties{"BucketOwner": otherAccount})
 		for _, want := range []string{both + otherAccount, "the function may not read it", "set BucketOwner to the account that owns the bucket"} {
 			if !strings.Contains(reason, want) {
@@ -167,7 +167,7 @@ func TestWrongOwner(t *testing.T) {
 		e.mustCheck(nil)
 	})
 	harness.Run(t, "the bucket is another's", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.EditBucket(func(b *aws.Bucket) { b.Account = otherAccount })
 		reason := e.mustFail(nil)
 		for _, want := range []string{both + account, "set BucketOwner to the account that owns the bucket"} {
@@ -185,7 +185,7 @@ func TestNoBucket(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]properties{"Enforce": nil, "Warn": {"Verification": "Warn"}} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.Cloud.Edit(func(s *aws.State) { delete(s.Buckets, bucketName) })
 			if p == nil {
 				if reason := e.mustFail(p); !strings.Contains(reason, "Bucket: "+bucketName+" does not exist") || !strings.Contains(reason, "create the bucket first") {
@@ -211,7 +211,7 @@ func TestPutObjectACL(t *testing.T) {
 	for _, ownership := range []string{"BucketOwnerEnforced", "BucketOwnerPreferred"} {
 		for _, writes := range []string{"true", "false"} {
 			harness.Run(t, ownership+", ProbeWrites "+writes, func(t *testing.T) {
-				e := newApp(t, options{})
+				e := newProviderEnv(t, options{})
 				e.EditBucket(func(b *aws.Bucket) { b.Ownership, b.Policy = ownership, denyRoles("s3:PutObjectAcl") })
 				p := properties{"ProbeWrites": writes}
 				reason := e.mustFail(p)
@@ -227,7 +227,7 @@ func TestPutObjectACL(t *testing.T) {
 	// The function cannot tell whether the bucket has ACLs.
 	for name, ownership := range map[string]string{"has none": "BucketOwnerEnforced", "has": "BucketOwnerPreferred"} {
 		harness.Run(t, "not readable, "+name, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.EditBucket(func(b *aws.Bucket) { b.Ownership = ownership })
 			e.Cloud.Inject(&aws.Fault{Op: "s3:GetBucketOwnershipControls", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
 			if diff := cmp.Diff(cleanBut("ObjectOwnership", "NOT_TESTED"), e.mustCheck(nil)); diff != "" {
@@ -244,7 +244,7 @@ func TestTooMuch(t *testing.T) {
 	for action, check := range map[string]string{"s3:GetObject": "NoReadAccess", "s3:DeleteObject": "NoDeleteAccess"} {
 		for _, versioning := range []string{"", "Enabled", "Suspended"} {
 			harness.Run(t, action+" "+versioning, func(t *testing.T) {
-				e := newApp(t, options{})
+				e := newProviderEnv(t, options{})
 				role := "arn:aws:sts::" + account + ":assumed-role/exports/bitmovin-access-check"
 				e.EditBucket(func(b *aws.Bucket) {
 					b.Versioning = versioning
@@ -267,7 +267,7 @@ func TestWarnAndOff(t *testing.T) {
 	t.Parallel()
 	for _, action := range exportActions {
 		harness.Run(t, "Warn, "+action, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.EditBucket(func(b *aws.Bucket) { b.Policy = denyRoles(action) })
 			want := cleanBut(action, "FAIL")
 			if action == "s3:PutObject" {
@@ -287,7 +287,7 @@ func TestWarnAndOff(t *testing.T) {
 		})
 	}
 	harness.Run(t, "Warn, not answered", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.Cloud.Inject(&aws.Fault{Op: "s3:ListObjectsV2", Hang: true})
 		checks := e.mustCheck(properties{"Verification": "Warn"})
 		if got := e.Last().Data["AccessVerified"]; got != "partial" || checks["s3:ListBucket"] != "NOT_TESTED" {
@@ -295,14 +295,14 @@ func TestWarnAndOff(t *testing.T) {
 		}
 	})
 	harness.Run(t, "Enforce, not answered", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.Cloud.Inject(&aws.Fault{Op: "s3:ListObjectsV2", Hang: true})
 		if reason := e.mustFail(nil); !strings.Contains(reason, "not verified: s3:ListBucket: got no answer") {
 			t.Errorf("the reason is %s", reason)
 		}
 	})
 	harness.Run(t, "Off", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.EditBucket(func(b *aws.Bucket) { b.Policy = denyRoles("s3:PutObject") })
 		checks := e.mustCheck(properties{"Verification": "Off"})
 		if got := e.Last().Data["AccessVerified"]; got != "skipped" || len(checks) != 0 {

@@ -41,10 +41,10 @@ func denyOf(action, more string) string {
 	return fmt.Sprintf(`{"Effect":"Deny","Action":%q,"Resource":"*"%s}`, action, more)
 }
 
-// TestDenialIsMended: the reason of a denial names the action and the kind of policy
+// TestDenialIsFixed: the reason of a denial names the action and the kind of policy
 // that denies it. With what it says to paste pasted where it says, the next create
 // succeeds.
-func TestDenialIsMended(t *testing.T) {
+func TestDenialIsFixed(t *testing.T) {
 	t.Parallel()
 	for _, tc := range slices.Concat(roleDenials(), functionDenials(), keyDenials()) {
 		harness.Run(t, tc.name, func(t *testing.T) {

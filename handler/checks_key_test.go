@@ -116,7 +116,7 @@ func TestKeys(t *testing.T) {
 		"Full access has a key": {keyARN, properties{"AccessMode": "Full"}, keyARN},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{}, "AllowFullAccess", "true")
+			e := newProviderEnv(t, options{}, "AllowFullAccess", "true")
 			e.Cloud.Edit(func(s *aws.State) { encrypt(s, tc.key, keyAllows(`"kms:*"`)) })
 			if got := e.mustCheck(tc.properties)["Encryption"]; got != "PASS" {
 				t.Errorf("Encryption is %s, want PASS", got)
@@ -162,7 +162,7 @@ func TestUnusableKey(t *testing.T) {
 	} {
 		for mode, p := range map[string]properties{"object": nil, "no object": {"ProbeWrites": "false"}} {
 			harness.Run(t, name+", "+mode, func(t *testing.T) {
-				e := newApp(t, options{})
+				e := newProviderEnv(t, options{})
 				e.Cloud.Edit(func(s *aws.State) {
 					encrypt(s, keyARN, keyAllows(`"kms:*"`))
 					tc.spoil(s)
@@ -181,7 +181,7 @@ func TestUnusableKey(t *testing.T) {
 // TestWrongKeyNamed: KmsKeyArn is not the bucket's key; the reason names the right one.
 func TestWrongKeyNamed(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
 		reason := e.mustFail(properties{"KmsKeyArn": foreignKey})
 		e.mustCheck(properties{"KmsKeyArn": keyInReason(t, reason)})
@@ -203,7 +203,7 @@ func keyInReason(t *testing.T, reason string) string {
 // answer to the write names the key, and with that in KmsKeyArn all is well.
 func TestKeyCannotBeRead(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
 		e.Cloud.Inject(&aws.Fault{Op: "s3:GetBucketEncryption", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
 		reason := e.mustFail(nil)
@@ -217,7 +217,7 @@ func TestKeyCannotBeRead(t *testing.T) {
 // TestNoKeyCannotBeRead: the same where the bucket has no key is only a warning.
 func TestNoKeyCannotBeRead(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.Cloud.Inject(&aws.Fault{Op: "s3:GetBucketEncryption", Status: 403, Code: "AccessDenied", Message: "Access Denied"})
 		if got := e.mustCheck(nil)["Encryption"]; got != "WARN" {
 			t.Errorf("Encryption is %s, want WARN", got)

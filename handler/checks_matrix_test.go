@@ -42,7 +42,7 @@ func TestEnforceTakesNothingOnTrust(t *testing.T) {
 		for _, op := range ops {
 			for _, a := range answers {
 				harness.Run(t, way.name+"/"+op+"/"+a.name, func(t *testing.T) {
-					e := newApp(t, options{}, "AllowFullAccess", "true")
+					e := newProviderEnv(t, options{}, "AllowFullAccess", "true")
 					if way.bucket != nil {
 						e.EditBucket(way.bucket)
 					}

@@ -26,7 +26,7 @@ func TestReasonIsWhole(t *testing.T) {
 	}
 	at := func(s *aws.State) *string { return &s.Buckets[bucket].Policy }
 	harness.Run(t, "denied", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		addLongNames(e, policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*",`+exportRolesOnly+`}`))
 		reason := e.mustFail(p)
 		for _, want := range []string{"s3:GetBucketLocation, s3:ListBucket, s3:PutObject: denied by an explicit Deny in the bucket policy", "more in log group"} {
@@ -38,7 +38,7 @@ func TestReasonIsWhole(t *testing.T) {
 		e.mustCheck(p)
 	})
 	harness.Run(t, "another account's", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		addLongNames(e, "")
 		e.Cloud.Edit(func(s *aws.State) {
 			s.Buckets[bucket].Account = otherAccount
@@ -56,7 +56,7 @@ func TestReasonIsWhole(t *testing.T) {
 	})
 	// A statement of which JSON escapes every byte does not fit; the log has it.
 	harness.Run(t, "does not fit", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		p := p.With(properties{"ObjectPrefix": strings.Repeat(`"`, 511) + "/"})
 		addLongNames(e, "")
 		e.Cloud.Edit(func(s *aws.State) { s.Buckets[bucket].Account = otherAccount })

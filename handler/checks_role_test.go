@@ -25,7 +25,7 @@ func TestPolicyEditedMeanwhile(t *testing.T) {
 	t.Parallel()
 	for _, action := range append(slices.Clone(exportActions), "kms:GenerateDataKey", "kms:Decrypt") {
 		harness.Run(t, action, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
 			e.editRolesAfter("iam:PutRolePolicy", 1, func(r *aws.Role) {
 				for name, text := range r.Inline {
@@ -44,7 +44,7 @@ func TestPolicyEditedMeanwhile(t *testing.T) {
 		})
 	}
 	harness.Run(t, "a policy more", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.editRolesAfter("iam:PutRolePolicy", 1, func(r *aws.Role) { r.Inline["More"] = policyOf(denyOf("s3:PutObject", "")) })
 		reason := e.mustFail(nil)
 		for _, want := range []string{"s3:PutObject: denied by an explicit Deny in an identity-based policy of the role", "another policy on the role"} {
@@ -66,14 +66,14 @@ func TestTrustEditedMeanwhile(t *testing.T) {
 		}
 	}
 	harness.Run(t, "Enforce", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.editRolesAfter("iam:UpdateAssumeRolePolicy", 0, edit)
 		if reason := e.mustFail(nil); !strings.Contains(reason, "not verified: TrustPolicy: ") {
 			t.Errorf("the reason is %s", reason)
 		}
 	})
 	harness.Run(t, "Warn", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.editRolesAfter("iam:UpdateAssumeRolePolicy", 0, edit)
 		want := cleanBut("TrustPolicy", "FAIL")
 		if diff := cmp.Diff(want, e.mustCheck(properties{"Verification": "Warn"})); diff != "" {
@@ -95,7 +95,7 @@ func TestSessionPolicy(t *testing.T) {
 		"with an explicit deny in a session policy":                "s3:PutObject: denied by an explicit Deny in a session policy",
 	} {
 		harness.Run(t, why, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.Cloud.Inject(&aws.Fault{Op: "s3:PutObject", Status: 403, Code: "AccessDenied", Message: message + why})
 			reason := e.mustFail(nil)
 			if !strings.Contains(reason, want) || !strings.Contains(reason, "the session policy (the check gives its session none)") {
@@ -125,7 +125,7 @@ func TestBoundary(t *testing.T) {
 // TestAccessMode: Full is refused where the provider does not allow it.
 func TestAccessMode(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		if reason := e.mustFail(properties{"AccessMode": "Full"}); !strings.Contains(reason, "AllowFullAccess") {
 			t.Errorf("the reason is %s", reason)
 		}
@@ -138,7 +138,7 @@ func TestAccessMode(t *testing.T) {
 // TestTags: the tags of the properties come and go; others stay.
 func TestTags(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.mustCheck(properties{"Tags": harness.Tags("team", "data", "cost", "1")})
 		e.EditRoles(func(r *aws.Role) { r.Tags["by-hand"] = "kept" })
 		e.mustCheck(properties{"Tags": harness.Tags("Team", "analytics")})
@@ -159,7 +159,7 @@ func TestTags(t *testing.T) {
 // role still gets what the bucket's key needs.
 func TestFirstInstall(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
 		const lag = 10 * time.Second
 		begin := time.Now()

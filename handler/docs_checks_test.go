@@ -46,7 +46,7 @@ func tableBelow(t *testing.T, heading string) [][]string {
 // attribute Checks.
 func TestChecksPage(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.mustCheck(nil)
 		var documented, names []string
 		for _, row := range tableBelow(t, "What is checked") {
@@ -81,7 +81,7 @@ func TestCallsPage(t *testing.T) {
 			slices.Sort(needs)
 			documented[strings.Trim(row[0], "`")+" by the "+row[1]] = needs
 		}
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		for _, change := range []func(*aws.State){
 			func(*aws.State) {},
 			func(s *aws.State) { s.Buckets[bucketName].Ownership = "ObjectWriter" },

@@ -65,7 +65,7 @@ func TestExamples(t *testing.T) {
 			delete(left, s.file)
 		}
 		harness.Run(t, name, func(t *testing.T) {
-			x := newExamples(t, options{}, "")
+			x := newExamples(t, "")
 			for _, s := range stacks {
 				if err := x.deploy(s, x.text(s)); err != nil {
 					t.Fatal(err)
@@ -113,7 +113,7 @@ func TestOwnersMustAllow(t *testing.T) {
 	}
 	for name, test := range tests {
 		harness.Run(t, name, func(t *testing.T) {
-			x := newExamples(t, options{}, "")
+			x := newExamples(t, "")
 			err := x.deployWithout("BitmovinExportAccess", test.stacks[0], test.stacks[1])
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
@@ -126,7 +126,7 @@ func TestOwnersMustAllow(t *testing.T) {
 // role can do is still verified.
 func TestOwnersMayAllowTheCheck(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		x := newExamples(t, options{}, "")
+		x := newExamples(t, "")
 		stacks := crossAccount()
 		if err := x.deployWithout("BitmovinExportAccessCheck", stacks[0], stacks[1]); err != nil {
 			t.Fatal(err)
@@ -171,7 +171,7 @@ func without(tb testing.TB, template, sid string) string {
 // cannot name a bucket that AllowedBucketPrefix leaves out.
 func TestProviderServesItsBucketsAlone(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		x := newExamples(t, options{}, "my-analytics-")
+		x := newExamples(t, "my-analytics-")
 		stack := manyBuckets("my-videos")[0]
 		err := x.deploy(stack, x.text(stack))
 		if err == nil || !strings.Contains(err.Error(), "VodAccess") || !strings.Contains(err.Error(), "permissions boundary") {
@@ -187,9 +187,9 @@ type examples struct {
 	owner *cloudformation.Engine
 }
 
-func newExamples(t *testing.T, o options, allowedPrefix string) *examples {
+func newExamples(t *testing.T, allowedPrefix string) *examples {
 	t.Helper()
-	e := newEnv(t, o)
+	e := newEnv(t, options{})
 	e.AddAPIKeys()
 	owner := cloudformation.New(cloudformation.Options{
 		Cloud: e.Cloud, Account: otherAccount, Region: region, Memory: network.NewMemory(1), Seed: 1,

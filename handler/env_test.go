@@ -66,9 +66,9 @@ func newEnv(tb testing.TB, o options) *env {
 	return &env{harness.New(tb, o)}
 }
 
-// newApp is newEnv with the provider deployed, which has the parameters, pairs of name
+// newProviderEnv is newEnv with the provider deployed, which has the parameters, pairs of name
 // and value.
-func newApp(tb testing.TB, o options, parameters ...string) *env {
+func newProviderEnv(tb testing.TB, o options, parameters ...string) *env {
 	tb.Helper()
 	e := newEnv(tb, o)
 	e.Provide(parameters...)

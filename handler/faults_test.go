@@ -38,7 +38,7 @@ func TestFaults(t *testing.T) {
 		all += cases
 	}
 	fmt.Fprintf(&table, "| all | | %d |\n", all)
-	generated(t, reliability, "faults", table.String())
+	generated(t, "faults", table.String())
 }
 
 // A flow is a life of the stack app, of which one request is struck.
@@ -178,7 +178,7 @@ func (f flow) record(t *testing.T) []callID {
 func (f flow) calls(t *testing.T) (calls []callID) {
 	t.Helper()
 	s := f.stretch()
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.Listen(s.onEvent)
 	e.AddBystanders()
 	from := 0
@@ -233,7 +233,7 @@ func faults() []fault {
 		{"not found once", absent, true, false, 0, func(*env) *aws.Fault {
 			return &aws.Fault{Times: 1, Status: http.StatusNotFound, Code: "NoSuchEntity"}
 		}},
-		{"vanished", absent, false, true, 0, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.Vanish} }},
+		{"vanished", absent, false, true, 0, func(e *env) *aws.Fault { return &aws.Fault{Times: 1, Do: e.DeleteRolesByHand} }},
 		{"denied", always, false, false, 0, func(*env) *aws.Fault {
 			return &aws.Fault{Status: http.StatusForbidden, Code: "AccessDenied", Message: "not authorized with an explicit deny in a service control policy"}
 		}},
@@ -245,7 +245,7 @@ func faults() []fault {
 func (f flow) strike(t *testing.T, c callID, ft fault) {
 	t.Helper()
 	s := f.stretch()
-	e := newApp(t, options{Timeout: ft.timeout})
+	e := newProviderEnv(t, options{Timeout: ft.timeout})
 	e.AddBystanders()
 	e.Listen(s.onEvent)
 	s.begin = func() {

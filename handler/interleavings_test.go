@@ -34,11 +34,11 @@ func TestInterleavings(t *testing.T) {
 			cases := 0
 			for _, c := range calls[f.name] {
 				for _, how := range i.ways {
-					if i.untold != nil && i.untold(c, how) {
+					if i.skip != nil && i.skip(c, how) {
 						continue
 					}
 					cases++
-					harness.Run(t, i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { t.Helper(); i.meet(t, f, c, how) })
+					harness.Run(t, i.name+"/"+f.name+"/"+c.String()+"/"+how, func(t *testing.T) { t.Helper(); i.run(t, f, c, how) })
 				}
 			}
 			fmt.Fprintf(&table, "| %s | %s | %d | %d |\n", i.name, f.name, len(calls[f.name]), cases)
@@ -46,18 +46,18 @@ func TestInterleavings(t *testing.T) {
 		}
 	}
 	fmt.Fprintf(&table, "| all | | | %d |\n", all)
-	generated(t, reliability, "interleavings", table.String())
+	generated(t, "interleavings", table.String())
 }
 
 // An interleaving is a way in which two requests meet.
 type interleaving struct {
 	name  string
 	flows []string
-	meet  func(t *testing.T, f flow, c callID, how string)
+	run   func(t *testing.T, f flow, c callID, how string)
 	ways  []string
-	// untold, if set, says in which cases the first request cannot tell that the
+	// skip, if set, says in which cases the first request cannot tell that the
 	// second has come.
-	untold func(c callID, how string) bool
+	skip func(c callID, how string) bool
 }
 
 // The ways in which a call is held up until the second request has come.
@@ -81,28 +81,28 @@ func interleavings() []interleaving {
 	}
 }
 
-// A meeting is one case: the first request is held up at a call.
-type meeting struct {
+// An overlap is one case: the first request is held up at a call.
+type overlap struct {
 	*env
 	flow flow
 	// from is the number of calls before the first request.
 	from int
 	// reached: the first request is at the call. begun: the second is sent.
 	// done: it is answered.
-	reached, begun, done *moment
+	reached, begun, done *signal
 }
 
-// A moment comes once.
-type moment struct {
+// A signal is sent once.
+type signal struct {
 	once sync.Once
 	c    chan struct{}
 }
 
-func newMoment() *moment { return &moment{c: make(chan struct{})} }
+func newSignal() *signal { return &signal{c: make(chan struct{})} }
 
-func (m *moment) come() { m.once.Do(func() { close(m.c) }) }
+func (m *signal) send() { m.once.Do(func() { close(m.c) }) }
 
-func (m *moment) hasCome() bool {
+func (m *signal) sent() bool {
 	select {
 	case <-m.c:
 		return true
@@ -111,25 +111,25 @@ func (m *moment) hasCome() bool {
 	}
 }
 
-// await waits for it, and reports whether it has come.
-func (m *moment) await() bool {
+// wait waits for it, and reports whether it was sent.
+func (m *signal) wait() bool {
 	select {
 	case <-m.c:
 		return true
-	case <-time.After(patient):
+	case <-time.After(longestWait):
 		return false
 	}
 }
 
-// patient is more than the second request takes.
-const patient = time.Minute
+// longestWait is more than the second request takes.
+const longestWait = time.Minute
 
-// meet returns a desk on which the flow's request will be held up.
-func meet(t *testing.T, f flow, c callID, how string) *meeting {
+// newOverlap returns an account in which the flow's request will be held up.
+func newOverlap(t *testing.T, f flow, c callID, how string) *overlap {
 	t.Helper()
-	m := &meeting{flow: f, reached: newMoment(), begun: newMoment(), done: newMoment()}
+	m := &overlap{flow: f, reached: newSignal(), begun: newSignal(), done: newSignal()}
 	s := f.stretch()
-	m.env = newApp(t, options{})
+	m.env = newProviderEnv(t, options{})
 	m.AddBystanders()
 	m.Listen(func(event cloudformation.Event) {
 		s.onEvent(event)
@@ -144,13 +144,13 @@ func meet(t *testing.T, f flow, c callID, how string) *meeting {
 }
 
 // fault holds up the call.
-func (m *meeting) fault(c callID, how string) *aws.Fault {
+func (m *overlap) fault(c callID, how string) *aws.Fault {
 	// The function does not wait for one answer as long as the call is held up, and
 	// so each attempt of the call is.
 	f := &aws.Fault{Op: c.op, Match: m.attempts(c), After: how == answerHeld}
-	hold := func(until *moment) {
-		m.reached.come()
-		if !until.await() {
+	hold := func(until *signal) {
+		m.reached.send()
+		if !until.wait() {
 			m.Errorf("%s was held up, and the other request did not come to where it should", c)
 		}
 	}
@@ -160,21 +160,21 @@ func (m *meeting) fault(c callID, how string) *aws.Fault {
 	case untilDone, answerHeld:
 		f.Do = func() { hold(m.done) }
 	case throttledTill:
-		f.Do, f.Code, f.Message = m.reached.come, "Throttling", "Rate exceeded"
+		f.Do, f.Code, f.Message = m.reached.send, "Throttling", "Rate exceeded"
 	case killed:
 		f.Match, f.Skip, f.Times = c.match, c.n, 1
-		f.Do = func() { m.Kill(); m.reached.come() }
+		f.Do = func() { m.Kill(); m.reached.send() }
 		f.Reset = true
 	}
 	return f
 }
 
 // attempts matches every attempt of the call until the second request is done.
-func (m *meeting) attempts(c callID) func(aws.Call) bool {
+func (m *overlap) attempts(c callID) func(aws.Call) bool {
 	var mu sync.Mutex
 	var seen []string
 	return func(call aws.Call) bool {
-		if !c.match(call) || m.done.hasCome() {
+		if !c.match(call) || m.done.sent() {
 			return false
 		}
 		mu.Lock()
@@ -187,20 +187,20 @@ func (m *meeting) attempts(c callID) func(aws.Call) bool {
 }
 
 // onEvent follows the second request by what becomes of the resource.
-func (m *meeting) onEvent(event cloudformation.Event) {
-	if event.StackName != appStack || event.LogicalID != logicalID || !m.reached.hasCome() {
+func (m *overlap) onEvent(event cloudformation.Event) {
+	if event.StackName != appStack || event.LogicalID != logicalID || !m.reached.sent() {
 		return
 	}
 	switch {
 	case strings.HasSuffix(event.Status, "_IN_PROGRESS"):
-		m.begun.come()
-	case strings.HasSuffix(event.Status, "_COMPLETE") && m.begun.hasCome():
-		m.done.come()
+		m.begun.send()
+	case strings.HasSuffix(event.Status, "_COMPLETE") && m.begun.sent():
+		m.done.send()
 	}
 }
 
 // start begins the flow's operation, after what comes before it.
-func (m *meeting) start() *cloudformation.Operation {
+func (m *overlap) start() *cloudformation.Operation {
 	m.Helper()
 	m.Track(appStack)
 	if m.flow.before != nil {
@@ -214,7 +214,7 @@ func (m *meeting) start() *cloudformation.Operation {
 }
 
 // waitUntilAsked waits until the first request has been told how its stack is.
-func (m *meeting) waitUntilAsked() {
+func (m *overlap) waitUntilAsked() {
 	told := func(c aws.Call) bool { return c.Op == "cloudformation:DescribeStacks" && c.Status == http.StatusOK }
 	for !slices.ContainsFunc(m.Cloud.Calls()[m.from:], told) {
 		time.Sleep(time.Millisecond)
@@ -222,14 +222,14 @@ func (m *meeting) waitUntilAsked() {
 }
 
 // finish waits for every request, so that nothing goes on, and returns the stack.
-func (m *meeting) finish(id string) *cloudformation.Stack {
+func (m *overlap) finish(id string) *cloudformation.Stack {
 	m.Helper()
 	m.WaitForAll()
 	return m.Stack(id)
 }
 
 // wait waits for an operation, however it ends.
-func (m *meeting) wait(o *cloudformation.Operation) *cloudformation.Stack {
+func (m *overlap) wait(o *cloudformation.Operation) *cloudformation.Stack {
 	m.Helper()
 	s, err := o.Wait(m.Context())
 	if s == nil {
@@ -241,19 +241,19 @@ func (m *meeting) wait(o *cloudformation.Operation) *cloudformation.Stack {
 // twice delivers a request a second time.
 func twice(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, f, c, untilBegun)
+	m := newOverlap(t, f, c, untilBegun)
 	again := make(chan *lambda.Invocation, 1)
 	go func() {
 		<-m.reached.c
 		requests := m.Engine.Requests()
 		i := m.Function().Invoke(requests[len(requests)-1].Payload)
 		if how == beside {
-			m.begun.come()
+			m.begun.send()
 		}
 		i.Wait()
 		again <- i
 		if how != beside {
-			m.begun.come()
+			m.begun.send()
 		}
 	}()
 	stack, err := f.run(m.env)
@@ -279,7 +279,7 @@ func takenForRollback(c callID, how string) bool { return asksFirst(c) && how !=
 // before Lambda delivers the event again.
 func rollBackMeanwhile(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, f, c, how)
+	m := newOverlap(t, f, c, how)
 	o := m.start()
 	<-m.reached.c
 	if how != killed && !asksFirst(c) {
@@ -294,7 +294,7 @@ func rollBackMeanwhile(t *testing.T, f flow, c callID, how string) {
 // delivers the event again.
 func deleteMeanwhile(t *testing.T, f flow, c callID, how string) {
 	t.Helper()
-	m := meet(t, f, c, how)
+	m := newOverlap(t, f, c, how)
 	o := m.start()
 	<-m.reached.c
 	if f.before != nil {

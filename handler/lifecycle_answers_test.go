@@ -46,7 +46,7 @@ func (e *env) wantPuts(want ...int) {
 }
 
 func answerRetried(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	for _, status := range []int{500, 503, 429} {
 		e.Engine.Inbox().Fail(cloudformation.InboxFault{Times: 1, Status: status})
 	}
@@ -56,7 +56,7 @@ func answerRetried(t *testing.T) {
 }
 
 func answerCutOff(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	for _, f := range []cloudformation.InboxFault{{Reset: true}, {Hang: true}, {Drip: true}} {
 		f.Times = 1
 		e.Engine.Inbox().Fail(f)
@@ -67,7 +67,7 @@ func answerCutOff(t *testing.T) {
 }
 
 func answerRefused(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.FailedDeliveries = true
 	e.Engine.Inbox().Fail(cloudformation.InboxFault{Times: 1, Status: 403, Stored: true})
 	e.WantRole(e.MustApp(base), base)
@@ -80,7 +80,7 @@ func answerRefused(t *testing.T) {
 }
 
 func answerNotTaken(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.FailedDeliveries = true
 	e.Engine.Inbox().Fail(cloudformation.InboxFault{Status: 503})
 	// The inbox is well again between the first attempt and Lambda's retry.
@@ -123,7 +123,7 @@ func unanswerable(t *testing.T) {
 		"http":           func(e *cfn.Event) { e.ResponseURL = strings.Replace(e.ResponseURL, "127.0.0.1", "s3.example.com", 1) },
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			before := len(e.Cloud.Calls())
 			event := e.theEvent()
 			if spoil != nil {
@@ -151,7 +151,7 @@ func unanswerable(t *testing.T) {
 }
 
 func tooLittleTime(t *testing.T) {
-	e := newApp(t, options{Timeout: 4 * time.Second})
+	e := newProviderEnv(t, options{Timeout: 4 * time.Second})
 	before := len(e.Cloud.Calls())
 	v := e.Deliver(e.theEvent())
 	if v.Status != "FAILED" || v.PhysicalResourceId != logicalID+"-not-created" || !strings.Contains(v.Reason, "too little to begin: nothing was changed") {
@@ -168,7 +168,7 @@ func longReason(t *testing.T) {
 		"ASCII": "x", "two bytes": "ü", "four bytes": "🎬", "a byte and four": "x🎬", "escapes": "\"\\\n\x01", "HTML": "<&>",
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			s, _ := e.App(base.With(properties{"AccessMode": strings.Repeat(text, 10_000/len(text))}), nil)
 			e.WantStatus(s, "ROLLBACK_COMPLETE")
 			v := e.WantVerdict("Create", "FAILED", logicalID+"-not-created", "… (more in log group ")
@@ -179,7 +179,7 @@ func longReason(t *testing.T) {
 		})
 	}
 	harness.Run(t, "invalid UTF-8", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		event := e.theEvent()
 		event.ResourceProperties["AccessMode"] = "WRONG"
 		payload, err := json.Marshal(event)
@@ -196,7 +196,7 @@ func longReason(t *testing.T) {
 }
 
 func tooMuchData(t *testing.T) {
-	e := newOutputApp(t, options{})
+	e := newOutputProviderEnv(t, options{})
 	// The answer to the first call is lost. Looked up, the output is one that Bitmovin would never make.
 	id := ""
 	e.API.Inject(&bitmovin.Fault{Op: "create", Times: 1, After: true, Reset: true, Do: func() {
@@ -220,7 +220,7 @@ func tooMuchData(t *testing.T) {
 // panicked: IAM's answer is none that it ever gives. The code relies on what it
 // documents to be there.
 func panicked(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.Cloud.Inject(&aws.Fault{
 		Op: "iam:GetRole", Times: 1, Status: 200, Body: "<GetRoleResponse><GetRoleResult></GetRoleResult></GetRoleResponse>",
 	})

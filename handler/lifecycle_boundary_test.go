@@ -13,7 +13,7 @@ import (
 // and so keep it from being deleted, until their resources are updated.
 func TestProviderChangesItsBoundary(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		x := newExamples(t, options{}, "")
+		x := newExamples(t, "")
 		stack := manyBuckets("my-videos")[0]
 		if err := x.deploy(stack, x.text(stack)); err != nil {
 			t.Fatal(err)

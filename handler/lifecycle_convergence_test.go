@@ -44,11 +44,11 @@ func converge(t *testing.T, updates []roleUpdate) []harness.Fault {
 	var r *harness.Recorder
 	harness.InBubble(t, func(t *testing.T) {
 		r = &harness.Recorder{TB: t}
-		e := newApp(r, options{}, "AllowFullAccess", "true")
+		e := newProviderEnv(r, options{}, "AllowFullAccess", "true")
 		e.mustCheck(base)
 		for i, u := range updates {
 			if u.Deleted {
-				e.Vanish()
+				e.DeleteRolesByHand()
 			}
 			e.EditRoles(func(role *aws.Role) {
 				for _, name := range u.Edits {

@@ -87,7 +87,7 @@ func invalidProperty(t *testing.T) {
 		"missing": {properties{"BucketName": ""}, []string{"property BucketName is required"}},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			e, created := newApp(t, options{}), 0
+			e, created := newProviderEnv(t, options{}), 0
 			e.OnNth(1, "CREATE_FAILED", func() { created = len(e.Cloud.Calls()) })
 			before := len(e.Cloud.Calls())
 			s, _ := e.App(base.With(c.properties), nil)
@@ -105,7 +105,7 @@ func invalidProperty(t *testing.T) {
 }
 
 func policyFails(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Status: 409, Code: "LimitExceeded", Message: "too many"})
 	s, _ := e.App(base, nil)
 	e.WantStatus(s, "ROLLBACK_COMPLETE")
@@ -116,7 +116,7 @@ func policyFails(t *testing.T) {
 
 func deadlineReached(t *testing.T) {
 	// A call that hangs is given up after some minutes; the deadline is to come before.
-	e := newApp(t, options{Timeout: time.Minute})
+	e := newProviderEnv(t, options{Timeout: time.Minute})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Hang: true})
 	s, _ := e.App(base, nil)
 	e.WantStatus(s, "ROLLBACK_COMPLETE")
@@ -127,7 +127,7 @@ func deadlineReached(t *testing.T) {
 }
 
 func killedAndRetried(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 1, After: true, Do: e.Kill, Reset: true})
 	s := e.MustApp(base)
 	e.WantVerdict("Create", "SUCCESS", "exports")
@@ -144,7 +144,7 @@ func killedAndRetried(t *testing.T) {
 }
 
 func lateCreate(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(base)
 	e.Delete(appStack)
 	writes := len(e.Writes())
@@ -158,7 +158,7 @@ func lateCreate(t *testing.T) {
 }
 
 func defaultExternalID(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(harness.Plain())
 	v := e.VerdictOf(e.Latest("Create"))
 	id, role := v.Data["ExternalId"], e.ExportRole()
@@ -179,7 +179,7 @@ func defaultExternalID(t *testing.T) {
 }
 
 func busy(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	for _, op := range []string{"CreateRole", "PutRolePolicy", "UpdateAssumeRolePolicy", "DeleteRolePolicy", "DeleteRole"} {
 		for _, code := range []string{"ConcurrentModification", "EntityTemporarilyUnmodifiable"} {
 			e.Cloud.Inject(&aws.Fault{Op: "iam:" + op, Times: 1, Status: 409, Code: code})
@@ -197,7 +197,7 @@ func busy(t *testing.T) {
 }
 
 func readsLag(t *testing.T) {
-	e := newApp(t, options{Options: aws.Options{ReadLag: 3 * time.Second}})
+	e := newProviderEnv(t, options{Options: aws.Options{ReadLag: 3 * time.Second}})
 	e.WantRole(e.MustApp(base), base)
 	e.WantVerdict("Create", "SUCCESS", "exports")
 	p := base.With(properties{"ObjectPrefix": "exports/"})
@@ -216,7 +216,7 @@ func credentialsExpired(t *testing.T) {
 		"a disabled region":   {&aws.Fault{Op: "sts:AssumeRole", Status: 403, Code: "RegionDisabledException", Message: "STS is not activated in this region"}, "exports"},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			from := len(e.Cloud.Calls())
 			var over atomic.Bool
 			f := c.fault

@@ -14,7 +14,7 @@ func cancelledCreate(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]properties{"named": base, "derived name": harness.Plain()} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.MustApp(p)
 			event := e.Latest("Create").Event
 			event.RequestType, event.PhysicalResourceID = "Delete", "app-ExportAccess-1V2L4KQ7X9Z3B"
@@ -29,7 +29,7 @@ func cancelledCreate(t *testing.T) {
 func deletedTwice(t *testing.T) {
 	t.Parallel()
 	harness.Run(t, "twice", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.MustApp(base)
 		e.Delete(appStack)
 		if v := e.Deliver(e.Latest("Delete").Event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
@@ -37,9 +37,9 @@ func deletedTwice(t *testing.T) {
 		}
 	})
 	harness.Run(t, "gone already", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.MustApp(base)
-		e.Vanish()
+		e.DeleteRolesByHand()
 		e.Delete(appStack)
 		e.WantVerdict("Delete", "SUCCESS", "exports")
 	})
@@ -48,7 +48,7 @@ func deletedTwice(t *testing.T) {
 func strippedAndDeleted(t *testing.T) {
 	t.Parallel()
 	harness.Run(t, "policies", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.MustApp(base)
 		e.EditRoles(func(r *aws.Role) {
 			r.Inline["More"] = anything
@@ -59,7 +59,7 @@ func strippedAndDeleted(t *testing.T) {
 		e.WantNoRoles()
 	})
 	harness.Run(t, "instance profile", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		s := e.MustApp(base)
 		e.EditRoles(func(r *aws.Role) { r.InstanceProfiles = []string{"web"} })
 		if _, err := e.Engine.Delete(t.Context(), appStack); err == nil {
@@ -74,7 +74,7 @@ func strippedAndDeleted(t *testing.T) {
 }
 
 func untaggedByHand(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(base)
 	e.EditRoles(func(r *aws.Role) { clear(r.Tags) })
 	before := e.Roles()[exportsRole]
@@ -84,7 +84,7 @@ func untaggedByHand(t *testing.T) {
 		t.Errorf("the role was touched (-before +after):\n%s", diff)
 	}
 	e.WantLogged("role is not this resource's and is left alone")
-	e.Vanish() // or its boundary keeps the provider
+	e.DeleteRolesByHand() // or its boundary keeps the provider
 }
 
 func oldProperties(t *testing.T) {
@@ -95,7 +95,7 @@ func oldProperties(t *testing.T) {
 		"a bad name":      func(p map[string]any) { p["RoleName"] = "*" },
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.MustApp(base)
 			event := e.Latest("Create").Event
 			event.RequestType, event.PhysicalResourceID = "Delete", "exports"

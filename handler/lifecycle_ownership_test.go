@@ -16,7 +16,7 @@ func foreignRole(t *testing.T) {
 		"/": nil, "/bitmovin/": {"bitmovin-export-access:stack-id": "arn:aws:cloudformation:eu-west-1:123456789012:stack/other/1", "bitmovin-export-access:logical-id": logicalID},
 	} {
 		harness.Run(t, path, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.Kept[exportsRole] = true
 			e.Cloud.Edit(func(s *aws.State) {
 				s.Roles[exportsRole] = &aws.Role{Account: account, Name: "Exports", Path: path, Trust: harness.BitmovinTrust("theirs"), Tags: tagged}
@@ -41,7 +41,7 @@ func foreignRole(t *testing.T) {
 }
 
 func anotherStacksRole(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	first := e.MustApp(base)
 	before := e.ExportRole()
 	s, err := e.DeployText("other", base.Template(nil), nil)
@@ -55,7 +55,7 @@ func anotherStacksRole(t *testing.T) {
 }
 
 func driftPutRight(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(base)
 	e.EditRoles(func(r *aws.Role) {
 		r.Trust, r.Boundary = trustAccount, administratorAccess
@@ -75,7 +75,7 @@ func driftPutRight(t *testing.T) {
 }
 
 func twoStacks(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(harness.Plain())
 	if _, err := e.DeployText("other", harness.Plain().Template(nil), nil); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func seededCalls(t *testing.T, seed uint64) (calls []string) {
 	t.Helper()
 	harness.InBubble(t, func(t *testing.T) {
 		begin := time.Now()
-		e := newApp(t, options{Seed: seed, Options: aws.Options{Propagation: 7 * time.Second}})
+		e := newProviderEnv(t, options{Seed: seed, Options: aws.Options{Propagation: 7 * time.Second}})
 		e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Times: 1, Do: e.Kill, Reset: true, After: true})
 		e.Track("other")
 		o, err := e.Engine.Start("other", harness.Plain().Template(nil), nil)

@@ -15,7 +15,7 @@ import (
 )
 
 func updatedInPlace(t *testing.T) {
-	e := newApp(t, options{}, "AllowFullAccess", "true")
+	e := newProviderEnv(t, options{}, "AllowFullAccess", "true")
 	p := base
 	e.mustCheck(p)
 	for _, change := range []properties{
@@ -39,7 +39,7 @@ func updatedInPlace(t *testing.T) {
 }
 
 func updatedForNothing(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(base)
 	before, writes := e.ExportRole(), len(e.Writes())
 	e.MustApp(base.With(properties{"ServiceTimeout": "600"}))
@@ -54,7 +54,7 @@ func updatedForNothing(t *testing.T) {
 }
 
 func replaced(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	var until aws.Role
 	e.OnNth(1, "UPDATE_COMPLETE", func() { until = e.Roles()[exportsRole] })
 	e.MustApp(base)
@@ -69,7 +69,7 @@ func replaced(t *testing.T) {
 }
 
 func replacedAndRolledBack(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(base)
 	s, _ := e.App(base.With(replacing), harness.Failing())
 	e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
@@ -79,7 +79,7 @@ func replacedAndRolledBack(t *testing.T) {
 }
 
 func updateFails(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(base)
 	e.EditBucket(func(b *aws.Bucket) { b.Policy = denyRoles("s3:PutObject") })
 	s, err := e.App(base.With(properties{"ObjectPrefix": "exports/", "ExternalId": "external-id-2"}), nil)
@@ -99,7 +99,7 @@ func updateFails(t *testing.T) {
 }
 
 func rollbackReports(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(base)
 	e.EditBucket(func(b *aws.Bucket) { b.Policy = denyRoles("s3:ListBucket") })
 	s, _ := e.App(base.With(properties{"Tags": harness.Tags("team", "data")}), nil)
@@ -112,7 +112,7 @@ func rollbackReports(t *testing.T) {
 }
 
 func rollbackToUnknown(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	var v verdict
 	var restored aws.Role
 	// A second rollback's Update comes before the first, with what no version knows.
@@ -144,8 +144,8 @@ func rollbackOfVanished(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]properties{"in place": {"ObjectPrefix": "exports/"}, "replacing": replacing} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newApp(t, options{})
-			e.OnNth(1, "UPDATE_COMPLETE", e.Vanish)
+			e := newProviderEnv(t, options{})
+			e.OnNth(1, "UPDATE_COMPLETE", e.DeleteRolesByHand)
 			e.MustApp(base)
 			s, _ := e.App(base.With(change), harness.Failing())
 			e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
@@ -156,7 +156,7 @@ func rollbackOfVanished(t *testing.T) {
 }
 
 func sameRequestAgain(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	again := func(kind string) {
 		t.Helper()
 		before := e.Roles()
@@ -181,7 +181,7 @@ func sameRequestAgain(t *testing.T) {
 }
 
 func renamedResource(t *testing.T) {
-	e := newApp(t, options{})
+	e := newProviderEnv(t, options{})
 	e.MustApp(harness.Plain())
 	before := e.ExportRole()
 	text := strings.Replace(string(harness.Plain().Template(nil)), `"`+logicalID+`"`, `"Renamed"`, 1)
@@ -201,7 +201,7 @@ func killedBetweenTrustEdits(t *testing.T) {
 	// The trust policy is opened by the first write of an Update, and closed by the second.
 	again := base.With(properties{"VerificationTrigger": "again"})
 	harness.Run(t, "retry", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.MustApp(base)
 		e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 1, Do: e.Kill, Reset: true})
 		s := e.MustApp(again)
@@ -212,7 +212,7 @@ func killedBetweenTrustEdits(t *testing.T) {
 	})
 	harness.Run(t, "out of time", func(t *testing.T) {
 		// Two calls that hang take all the time that there is for the work.
-		e := newApp(t, options{Timeout: 11 * time.Second})
+		e := newProviderEnv(t, options{Timeout: 11 * time.Second})
 		e.MustApp(base)
 		e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 1, Status: 404, Code: "NoSuchEntity"})
 		e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 2, Hang: true})
@@ -226,7 +226,7 @@ func killedBetweenTrustEdits(t *testing.T) {
 		e.WantRole(s, base)
 	})
 	harness.Run(t, "no retry", func(t *testing.T) {
-		e := newApp(t, options{RetryDelays: []time.Duration{time.Hour, time.Hour}})
+		e := newProviderEnv(t, options{RetryDelays: []time.Duration{time.Hour, time.Hour}})
 		assume := func() error {
 			return on(e.asFunction().sts.AssumeRole, assumeInput(e.ExportRole(), "external-id-1"))(t.Context())
 		}
@@ -266,7 +266,7 @@ func assumeInput(r aws.Role, externalID string) sts.AssumeRoleInput {
 func otherCase(t *testing.T) {
 	t.Parallel()
 	harness.Run(t, "of the name", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.MustApp(base)
 		before := e.ExportRole()
 		e.MustApp(base.With(properties{"RoleName": "Exports"}))
@@ -276,7 +276,7 @@ func otherCase(t *testing.T) {
 		}
 	})
 	harness.Run(t, "the name taken away", func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		e.MustApp(base)
 		s := e.MustApp(harness.Plain())
 		after := e.ExportRole()

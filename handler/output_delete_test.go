@@ -24,7 +24,7 @@ func TestCancelledCreate(t *testing.T) {
 	} {
 		for _, pause := range []time.Duration{time.Second, 7 * time.Second} {
 			harness.Run(t, name+"/"+pause.String(), func(t *testing.T) {
-				e := newOutputApp(t, options{})
+				e := newOutputProviderEnv(t, options{})
 				e.cancelCreate(&bitmovin.Fault{Op: f.Op, Skip: f.Skip, After: f.After, Reset: f.Reset}, pause)
 			})
 		}
@@ -36,7 +36,7 @@ func TestCancelledCreate(t *testing.T) {
 func TestCancelledCreateAtItsDeadline(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
 		// Less than two calls' time, so that there is none to look for the output.
-		e := newOutputApp(t, options{Timeout: 15 * time.Second})
+		e := newOutputProviderEnv(t, options{Timeout: 15 * time.Second})
 		e.API.Inject(&bitmovin.Fault{Op: "create", After: true, Hang: true})
 		e.cancelCreate(&bitmovin.Fault{Op: "create"}, 7*time.Second)
 	})
@@ -47,7 +47,7 @@ func TestCancelledCreateAtItsDeadline(t *testing.T) {
 // what it may have made. It does not even register what it would have to remove.
 func TestCreateComesAgainDuringDelete(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		var killed, begin, end time.Time
 		e.API.Inject(&bitmovin.Fault{Op: "create", Times: 1, Reset: true, Do: func() {
 			killed = time.Now()
@@ -97,7 +97,7 @@ func (e *outputEnv) cancelCreate(strike *bitmovin.Fault, pause time.Duration) {
 // after the Delete that CloudFormation sends with an id of its own.
 func TestDeleteLooksAgain(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		o := e.output()
 		e.deleteOutputsByHand()
@@ -120,7 +120,7 @@ func TestDeleteLooksAgain(t *testing.T) {
 // not deleted, whatever the physical id is.
 func TestDeleteLeavesForeignOutputs(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		for _, id := range []string{harness.ForeignID + "1", harness.ForeignID + "2", "no-such-output", "output-not-registered", "Output-not-created"} {
 			if v := e.sendDelete(id); v.Status != "SUCCESS" {
@@ -137,7 +137,7 @@ func TestKeyRevoked(t *testing.T) {
 	revoke := func(s *bitmovin.State) { delete(s.Keys, harness.APIKey) }
 	restore := func(s *bitmovin.State) { s.Keys[harness.APIKey] = []string{harness.Organization} }
 	harness.Run(t, "create", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.API.Edit(revoke)
 		s, err := e.deployOutput(anOutput)
 		if err == nil || !strings.Contains(err.Error(), "401 Unauthorized") || s.Status != "ROLLBACK_COMPLETE" {
@@ -145,7 +145,7 @@ func TestKeyRevoked(t *testing.T) {
 		}
 	})
 	harness.Run(t, "update", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		id := e.mustDeployOutput(anOutput).Resources[outputID].PhysicalID
 		e.Cloud.Edit(func(s *aws.State) { s.Secrets[oldSecretARN] = "revoked" })
 		s, err := e.deployOutput(anOutput.With(properties{"ApiKeySecretArn": oldSecretARN}))
@@ -154,7 +154,7 @@ func TestKeyRevoked(t *testing.T) {
 		}
 	})
 	harness.Run(t, "delete", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		e.API.Edit(revoke)
 		if _, err := e.Engine.Delete(e.Context(), outputStack); err == nil || !strings.Contains(err.Error(), "401 Unauthorized") {
@@ -163,7 +163,7 @@ func TestKeyRevoked(t *testing.T) {
 		e.API.Edit(restore)
 	})
 	harness.Run(t, "delete without the secret", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		e.Cloud.Edit(func(s *aws.State) { delete(s.Secrets, secretARN) })
 		s, err := e.Engine.Delete(e.Context(), outputStack)

@@ -26,7 +26,7 @@ func TestDown(t *testing.T) {
 		"the look before it":     func(a *bitmovin.API) { a.Inject(down("list", false)) },
 	} {
 		harness.Run(t, "create, from "+name, func(t *testing.T) {
-			e := newOutputApp(t, options{})
+			e := newOutputProviderEnv(t, options{})
 			inject(e.API)
 			s, err := e.deployOutput(anOutput)
 			if err == nil || !strings.Contains(err.Error(), "503 Service Unavailable") {
@@ -38,7 +38,7 @@ func TestDown(t *testing.T) {
 		})
 	}
 	harness.Run(t, "replace, from the create's answer on", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.healOnRollback()
 		e.mustDeployOutput(anOutput)
 		before := e.output()
@@ -50,7 +50,7 @@ func TestDown(t *testing.T) {
 		e.WantInTime()
 	})
 	harness.Run(t, "delete", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		e.API.Inject(down("", false))
 		if s, err := e.Engine.Delete(e.Context(), outputStack); err == nil || s.Status != "DELETE_FAILED" {
@@ -60,7 +60,7 @@ func TestDown(t *testing.T) {
 		e.WantInTime()
 	})
 	harness.Run(t, "an answer that hangs", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.API.Inject(&bitmovin.Fault{Op: "create", Times: 1, After: true, Hang: true})
 		s := e.mustDeployOutput(anOutput)
 		e.wantOutputOf(s)

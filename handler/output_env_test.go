@@ -41,8 +41,8 @@ func newOutputEnv(t *testing.T, o options) *outputEnv {
 	return e
 }
 
-// newOutputApp is newOutputEnv with a provider deployed that may read both keys.
-func newOutputApp(t *testing.T, o options) *outputEnv {
+// newOutputProviderEnv is newOutputEnv with a provider deployed that may read both keys.
+func newOutputProviderEnv(t *testing.T, o options) *outputEnv {
 	t.Helper()
 	e := newOutputEnv(t, o)
 	s := e.Provide("BitmovinApiKeySecretArn", secretARN)

@@ -25,7 +25,7 @@ func TestOutputFaults(t *testing.T) {
 			for _, ft := range outputFaults() {
 				cases++
 				harness.Run(t, fmt.Sprintf("%s/%s %d/%s", f.name, op, skip+1, ft.name), func(t *testing.T) {
-					e := newOutputApp(t, options{})
+					e := newOutputProviderEnv(t, options{})
 					f.run(e, func() {
 						strike := ft.make(e)
 						strike.Op, strike.Skip, strike.Times = op, skip, 1
@@ -38,7 +38,7 @@ func TestOutputFaults(t *testing.T) {
 		all += cases
 	}
 	fmt.Fprintf(&table, "| all | | %d |\n", all)
-	generated(t, reliability, "output faults", table.String())
+	generated(t, "output faults", table.String())
 }
 
 // An outputFlow is a life of the stack with the resource, of which one request is
@@ -70,7 +70,7 @@ func (f outputFlow) record(t *testing.T) (ops []string) {
 	t.Helper()
 	t.Run("record "+f.name, func(t *testing.T) {
 		harness.InBubble(t, func(t *testing.T) {
-			e := newOutputApp(t, options{})
+			e := newOutputProviderEnv(t, options{})
 			from := 0
 			f.run(e, func() { from = len(e.API.Calls()) })
 			for _, c := range e.API.Calls()[from:] {
@@ -169,7 +169,7 @@ func TestOutputNoAnswer(t *testing.T) {
 		}
 		for name, timeout := range map[string]string{"after all deliveries": "300", "before the second delivery": "30"} {
 			harness.Run(t, f.name+"/given up "+name, func(t *testing.T) {
-				e := newOutputApp(t, options{})
+				e := newOutputProviderEnv(t, options{})
 				e.healOnRollback()
 				var before bitmovin.Output
 				if f.before != nil {
@@ -210,7 +210,7 @@ func TestOutputFieldsLeftOut(t *testing.T) {
 	} {
 		for _, f := range outputFlows() {
 			harness.Run(t, name+"/"+f.name, func(t *testing.T) {
-				e := newOutputApp(t, options{})
+				e := newOutputProviderEnv(t, options{})
 				e.API.Edit(edit)
 				f.run(e, func() {})
 			})
@@ -224,7 +224,7 @@ func TestExternalIDToldOnce(t *testing.T) {
 	t.Parallel()
 	run := func(name string, test func(t *testing.T, e *outputEnv)) {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newOutputApp(t, options{})
+			e := newOutputProviderEnv(t, options{})
 			e.API.Edit(func(s *bitmovin.State) { s.ListOmits, s.GetOmits = []string{"externalId"}, []string{"externalId"} })
 			test(t, e)
 		})

@@ -145,7 +145,7 @@ func TestRegisterProperties(t *testing.T) {
 	}
 	for _, tt := range registered {
 		harness.Run(t, tt.name, func(t *testing.T) {
-			e := newOutputApp(t, options{})
+			e := newOutputProviderEnv(t, options{})
 			e.API.Edit(func(s *bitmovin.State) {
 				s.Keys[harness.OldAPIKey] = append(s.Keys[harness.OldAPIKey], "organization-2")
 			})
@@ -174,7 +174,7 @@ func TestRegisterProperties(t *testing.T) {
 	}
 	for _, tt := range refused {
 		harness.Run(t, tt.name, func(t *testing.T) {
-			e := newOutputApp(t, options{})
+			e := newOutputProviderEnv(t, options{})
 			s, err := e.deployOutput(tt.p)
 			if err == nil || !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)
@@ -204,7 +204,7 @@ func TestReplaceOutput(t *testing.T) {
 	}
 	for _, tt := range tests {
 		harness.Run(t, tt.name, func(t *testing.T) {
-			e := newOutputApp(t, options{})
+			e := newOutputProviderEnv(t, options{})
 			before := e.mustDeployOutput(anOutput).Resources[outputID].PhysicalID
 			s := e.mustDeployOutput(anOutput.With(tt.change))
 			if kept := e.output().ID == before; kept != tt.kept {
@@ -218,7 +218,7 @@ func TestReplaceOutput(t *testing.T) {
 		})
 	}
 	harness.Run(t, "what was deleted by hand", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		e.deleteOutputsByHand()
 		e.wantOutputOf(e.mustDeployOutput(anOutput.With(properties{"ServiceTimeout": "600"})))

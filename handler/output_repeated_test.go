@@ -21,7 +21,7 @@ func TestDeliveredTwice(t *testing.T) {
 		"the first registers": {func() {}, pause}, "the second registers": {pause, func() {}},
 	} {
 		harness.Run(t, "at once, names being unique, "+name, func(t *testing.T) {
-			e := newOutputApp(t, options{})
+			e := newOutputProviderEnv(t, options{})
 			e.API.Edit(func(s *bitmovin.State) { s.UniqueNames = true })
 			delivery := e.createTwice(order[0], order[1])
 			s := e.mustDeployOutput(anOutput.With(properties{"Name": "unique"}))
@@ -31,14 +31,14 @@ func TestDeliveredTwice(t *testing.T) {
 		})
 	}
 	harness.Run(t, "later", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		s := e.mustDeployOutput(anOutput)
 		e.resend("Create")
 		e.wantOutputOf(s)
 		e.wantCreates(1)
 	})
 	harness.Run(t, "after it was replaced", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		s := e.mustDeployOutput(anOutput.With(properties{"Description": "new"}))
 		if v := e.resendLate("Create"); v.Status != "FAILED" {
@@ -48,7 +48,7 @@ func TestDeliveredTwice(t *testing.T) {
 		e.wantCreates(2)
 	})
 	harness.Run(t, "after its output was deleted by hand", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		e.deleteOutputsByHand()
 		if v := e.resendLate("Create"); v.Status != "FAILED" {
@@ -58,7 +58,7 @@ func TestDeliveredTwice(t *testing.T) {
 		e.wantCreates(1)
 	})
 	harness.Run(t, "after its delete", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)
 		e.Delete(outputStack)
 		e.resend("Delete")
@@ -69,7 +69,7 @@ func TestDeliveredTwice(t *testing.T) {
 		e.wantCreates(1)
 	})
 	harness.Run(t, "among many of that name", func(t *testing.T) {
-		e := newOutputApp(t, options{})
+		e := newOutputProviderEnv(t, options{})
 		e.API.Edit(func(s *bitmovin.State) {
 			for i := range 250 {
 				s.Outputs = append(s.Outputs, &bitmovin.Output{
@@ -108,7 +108,7 @@ func deliveredAtOnce(t *testing.T) {
 	})
 	for seed := range uint64(seeds) {
 		harness.Run(t, fmt.Sprintf("seed %d", seed+1), func(t *testing.T) {
-			e := newOutputApp(t, options{Seed: seed + 1})
+			e := newOutputProviderEnv(t, options{Seed: seed + 1})
 			var registered []string
 			note := func() {
 				e.API.View(func(s *bitmovin.State) { registered = append(registered, s.Outputs[len(s.Outputs)-1].ID) })

@@ -135,7 +135,7 @@ func BenchmarkRequest(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
-				e := newBinaryApp(b, options{Options: aws.Options{Latency: latency}})
+				e := newBinaryProviderEnv(b, options{Options: aws.Options{Latency: latency}})
 				for _, p := range c.before {
 					e.MustApp(p)
 				}
@@ -200,7 +200,7 @@ func BenchmarkWaiting(b *testing.B) {
 		b.Run(propagation.String(), func(b *testing.B) {
 			for b.Loop() {
 				bubble(b, func(t *testing.T) {
-					e := newApp(t, options{Options: aws.Options{Propagation: propagation}})
+					e := newProviderEnv(t, options{Options: aws.Options{Propagation: propagation}})
 					_, create := e.measure(harness.Below("before/"))
 					time.Sleep(propagation)
 					_, update := e.measure(harness.Below("after/"))
@@ -218,7 +218,7 @@ func BenchmarkGrowth(b *testing.B) {
 		b.Run(g.name, func(b *testing.B) {
 			for b.Loop() {
 				bubble(b, func(t *testing.T) {
-					e := newApp(t, options{})
+					e := newProviderEnv(t, options{})
 					e.grow(g)
 					calls, _ := e.measure(g.properties)
 					report(b, float64(len(calls)), "calls")
@@ -233,7 +233,7 @@ func BenchmarkGrowth(b *testing.B) {
 func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
 		bubble(b, func(t *testing.T) {
-			l := newApp(t, throttled()).load(stacksAtOnce)
+			l := newProviderEnv(t, throttled()).load(stacksAtOnce)
 			report(b, float64(l.created), "created")
 			report(b, l.createTook.Seconds(), "create-s")
 			report(b, float64(l.deleted), "deleted")

@@ -17,11 +17,11 @@ func TestGrowth(t *testing.T) {
 	t.Parallel()
 	var alone []string
 	t.Run("alone", func(t *testing.T) {
-		harness.InBubble(t, func(t *testing.T) { alone = newApp(t, options{}).life(harness.Plain()) })
+		harness.InBubble(t, func(t *testing.T) { alone = newProviderEnv(t, options{}).life(harness.Plain()) })
 	})
 	for _, g := range growths() {
 		harness.Run(t, g.name, func(t *testing.T) {
-			e := newApp(t, options{})
+			e := newProviderEnv(t, options{})
 			e.grow(g)
 			if diff := cmp.Diff(alone, e.life(g.properties)); diff != "" {
 				t.Errorf("calls (-alone +grown):\n%s", diff)
@@ -102,7 +102,7 @@ func operations(calls []aws.Call) []string {
 func TestGrowthOfTheRole(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
 		const policies, pages = 250, 3
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		update := func(trigger string) map[string]int {
 			from := len(e.Cloud.Calls())
 			e.MustApp(harness.Plain().With(properties{"VerificationTrigger": trigger}))

@@ -18,7 +18,7 @@ import (
 // them is left.
 func TestLoad(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		got := newApp(t, throttled()).load(stacksAtOnce)
+		got := newProviderEnv(t, throttled()).load(stacksAtOnce)
 		got.createTook, got.deleteTook = 0, 0 // make bench tells them
 		want := load{created: stacksAtOnce, deleted: stacksAtOnce, answered: 2 * stacksAtOnce}
 		if got != want {

@@ -54,7 +54,7 @@ func deleteSteps() []string {
 // steps: how often it waits for AWS in a row, with the verdict as the last.
 func TestRoundTrips(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		e := newApp(t, options{})
+		e := newProviderEnv(t, options{})
 		for _, c := range []struct {
 			name   string
 			budget int

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
@@ -33,13 +33,6 @@ func start(t *testing.T, o bitmovin.Options) *api {
 	t.Cleanup(a.Close)
 	a.Edit(func(s *bitmovin.State) { s.Keys["key"] = []string{"org-1", "org-2"} })
 	return a
-}
-
-// bubble runs a test beside others, in virtual time.
-func bubble(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	t.Parallel()
-	synctest.Test(t, test)
 }
 
 // An envelope is a response.
@@ -114,7 +107,7 @@ func TestCreate(t *testing.T) {
 		{"no JSON", `{`, 400, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			harness.Bubble(t, func(t *testing.T) {
 				e := start(t, bitmovin.Options{}).call(t, http.MethodPost, path, tt.body)
 				if e.code != tt.code {
 					t.Fatalf("status %d, want %d: %+v", e.code, tt.code, e)
@@ -131,7 +124,7 @@ func TestCreate(t *testing.T) {
 }
 
 func TestLife(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
 		a := start(t, bitmovin.Options{})
 		id := a.call(t, http.MethodPost, path, body("o", `,"customData":{"k":"v"}`)).Data.Result.ID
 		var unknown []string
@@ -170,7 +163,7 @@ func TestLife(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
 		a := start(t, bitmovin.Options{})
 		for i := range 60 {
 			a.call(t, http.MethodPost, path, body("o"+strconv.Itoa(i%2), `,"customData":{"k":"v"}`))
@@ -202,7 +195,7 @@ func TestList(t *testing.T) {
 
 // TestRate: what is over the limit is refused until the time that the answer names.
 func TestRate(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
 		a := start(t, bitmovin.Options{Rate: 3, Window: 10 * time.Second})
 		var limited envelope
 		for n := range 5 {

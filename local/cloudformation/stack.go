@@ -142,7 +142,7 @@ func (st *stack) snapshot() *Stack {
 func (e *Engine) stackID(name string) string {
 	other := e.ids.Uint64("stack", name)
 	// The UUID's epoch is 1582-10-15, its unit 100 ns: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-1
-	ticks := uint64(time.Now().UnixNano())/100 + 0x01b21dd213814000 + other%0x10000 //nolint:gosec // it is after 1970
+	ticks := uint64(time.Now().UnixNano())/100 + 0x01b21dd213814000 + other%0x10000
 	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%08x-%04x-1%03x-%04x-0a58a9feac02", e.options.Region,
 		e.options.Account, name, ticks&0xffffffff, ticks>>32&0xffff, ticks>>48&0x0fff, 0x8000|other>>16%0x4000)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
+// Where the tests' account is, and what is in it.
 const (
 	Account = "123456789012"
 	Region  = "eu-west-1"
@@ -119,7 +120,7 @@ func (e *Env) end() {
 
 // checkPromises deletes what is left of the stacks and sees that nothing is left of
 // them, that each request was answered exactly once, that no secret got out, and
-// that nothing was asked for which the desk does not know.
+// that nothing was asked for which local/ does not know.
 func (e *Env) checkPromises() {
 	e.Helper()
 	for i := len(e.stacks) - 1; i >= 0; i-- {
@@ -133,7 +134,7 @@ func (e *Env) checkPromises() {
 	e.checkOutputs()
 	WantNoSecret(e.TB, e.Engine.Logs())
 	for _, what := range append(e.Cloud.Unknown(), e.API.Unknown()...) {
-		e.Errorf("something was asked for that is not known on the desk: %s", what)
+		e.Errorf("local does not know something that was asked for: %s", what)
 	}
 	e.Cloud.View(func(s *aws.State) {
 		for key, r := range s.Roles {

@@ -11,10 +11,10 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 )
 
+// SecretARN is the secret with the API key, OldSecretARN one with another key of the
+// same account, in the field key. The keys look like the secrets that must not get
+// out.
 const (
-	// SecretARN is the secret with the API key, OldSecretARN one with another key of
-	// the same account, in the field key. The keys look like the secrets that must not
-	// get out.
 	SecretARN    = "arn:aws:secretsmanager:" + Region + ":" + Account + ":secret:bitmovin/key-AbCdEf"
 	OldSecretARN = "arn:aws:secretsmanager:" + Region + ":" + Account + ":secret:bitmovin/old-key-GhIjKl"
 	APIKey       = "secret-of-bitmovin-1"

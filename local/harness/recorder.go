@@ -34,13 +34,26 @@ func (r *Recorder) Faults() []Fault {
 // Failed implements [testing.TB], as the methods below do.
 func (r *Recorder) Failed() bool { return len(r.Faults()) > 0 }
 
-// FailNow ends the test as SkipNow does: the test in the bubble has not failed.
-func (r *Recorder) FailNow() { r.Fail(); r.TB.SkipNow() }
+// Fail implements [testing.TB].
+func (r *Recorder) Fail() { r.record("failed", "failed") }
 
-func (r *Recorder) Fail()                           { r.record("failed", "failed") }
-func (r *Recorder) Error(args ...any)               { r.record("error", fmt.Sprint(args...)) }
+// FailNow ends the test as SkipNow does: the test in the bubble has not failed.
+func (r *Recorder) FailNow() { r.Fail(); r.SkipNow() }
+
+// Error implements [testing.TB].
+func (r *Recorder) Error(args ...any) { r.record("error", fmt.Sprint(args...)) }
+
+// Errorf implements [testing.TB].
 func (r *Recorder) Errorf(text string, args ...any) { r.record(text, fmt.Sprintf(text, args...)) }
-func (r *Recorder) Fatal(args ...any)               { r.Error(args...); r.TB.SkipNow() }
-func (r *Recorder) Fatalf(text string, args ...any) { r.Errorf(text, args...); r.TB.SkipNow() }
-func (r *Recorder) Log(...any)                      {}
-func (r *Recorder) Logf(string, ...any)             {}
+
+// Fatal implements [testing.TB].
+func (r *Recorder) Fatal(args ...any) { r.Error(args...); r.SkipNow() }
+
+// Fatalf implements [testing.TB].
+func (r *Recorder) Fatalf(text string, args ...any) { r.Errorf(text, args...); r.SkipNow() }
+
+// Log drops what is logged.
+func (r *Recorder) Log(...any) {}
+
+// Logf drops what is logged.
+func (r *Recorder) Logf(string, ...any) {}

@@ -99,8 +99,8 @@ func (e *Env) EditRoles(edit func(*aws.Role)) {
 	})
 }
 
-// Vanish deletes the provider's roles by hand.
-func (e *Env) Vanish() {
+// DeleteRolesByHand deletes the provider's roles by hand.
+func (e *Env) DeleteRolesByHand() {
 	e.Cloud.Edit(func(s *aws.State) {
 		maps.DeleteFunc(s.Roles, func(_ string, r *aws.Role) bool { return isExportRole(r) })
 	})

@@ -26,7 +26,7 @@ type instance struct {
 	handle     func(ctx context.Context, event []byte) error
 	connection *network.Connection
 	logs       *transcript
-	log        *severable
+	log        *killableLog
 	work       *sync.WaitGroup
 	once       sync.Once
 	killed     chan struct{}
@@ -36,7 +36,7 @@ type instance struct {
 // startProgram starts an instance. The caller holds f.mu.
 func (f *Function) startProgram() *instance {
 	s := &instance{
-		arn: f.cfg.FunctionARN, connection: f.cfg.Network.Connect(), logs: f.logs, log: &severable{to: f.logs},
+		arn: f.cfg.FunctionARN, connection: f.cfg.Network.Connect(), logs: f.logs, log: &killableLog{to: f.logs},
 		work: &f.work, killed: make(chan struct{}),
 	}
 	context.AfterFunc(f.ctx, s.kill)
@@ -88,7 +88,7 @@ func (s *instance) run(ctx context.Context, event []byte) (err string) {
 func (s *instance) kill() {
 	s.once.Do(func() {
 		s.connection.Cut()
-		s.log.sever()
+		s.log.drop()
 		close(s.killed)
 	})
 }
@@ -96,20 +96,20 @@ func (s *instance) kill() {
 // gone implements [sandbox].
 func (s *instance) gone() <-chan struct{} { return s.killed }
 
-// A severable is a writer that drops everything once it was severed.
-type severable struct {
+// A killableLog is a writer that drops everything once its sandbox was killed.
+type killableLog struct {
 	mu sync.Mutex
 	to io.Writer
 }
 
 // Write implements [io.Writer].
-func (w *severable) Write(p []byte) (int, error) {
+func (w *killableLog) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.to.Write(p)
 }
 
-func (w *severable) sever() {
+func (w *killableLog) drop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.to = io.Discard

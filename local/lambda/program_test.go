@@ -91,7 +91,7 @@ func (l *lab) program(env map[string]string, log io.Writer, via http.RoundTrippe
 		case "deaf": // does not notice its end, and goes on
 			time.Sleep(time.Hour)
 			_, _ = fmt.Fprintln(log, "still there")
-			l.late <- call(context.Background())
+			l.late <- call(context.WithoutCancel(ctx))
 		case "context":
 			c, _ := lambdacontext.FromContext(ctx)
 			deadline, _ := ctx.Deadline()

@@ -95,10 +95,10 @@ func (m *Memory) exchange(up context.Context, r *http.Request, client string) (*
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	// As in net/http, the context of the handler ends when its client is gone.
-	ctx, hangUp := context.WithCancel(context.Background())
+	ctx, hangUp := context.WithCancel(up)
 	defer hangUp()
 	answered := make(chan *http.Response, 1)
-	go func() { answered <- s.answer(received(r, body).WithContext(ctx), m.latency(r, body, client)) }()
+	go func() { answered <- s.answer(received(ctx, r, body), m.latency(r, body, client)) }() //nolint:bodyclose // it is the caller's
 	select {
 	case answer := <-answered:
 		if answer == nil {
@@ -146,8 +146,8 @@ func readBody(r *http.Request) ([]byte, error) {
 }
 
 // received returns a request as a server gets it, with its body.
-func received(r *http.Request, body []byte) *http.Request {
-	got := r.Clone(context.Background())
+func received(ctx context.Context, r *http.Request, body []byte) *http.Request {
+	got := r.Clone(ctx)
 	got.Body = io.NopCloser(bytes.NewReader(body))
 	got.RemoteAddr = "127.0.0.1:1"
 	got.Host = r.URL.Host
