@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 const (
@@ -42,15 +44,24 @@ type retryer struct {
 // newRetryer returns a retryer that also repeats what IAM answers while another
 // change of the same role is under way. It has no retry quota: that protects a
 // service from a fleet, and here it would fail one stack.
-func newRetryer(log *slog.Logger) aws.Retryer {
+func newRetryer(log *slog.Logger, pauses *jitter.Source) aws.Retryer {
 	return retryer{log: log, Standard: retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxBackoff = maxBackoff
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return backoff(pauses, attempt), nil })
 		o.RateLimiter = ratelimit.None
 		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: map[string]struct{}{
 			"ConcurrentModification": {}, "ConcurrentModificationException": {},
 			"EntityTemporarilyUnmodifiable": {}, "EntityTemporarilyUnmodifiableException": {},
 		}})
 	})}
+}
+
+// backoff is the SDK's own: less than 2^attempt seconds, at random, and maxBackoff
+// once that would be more.
+func backoff(pauses *jitter.Source, attempt int) time.Duration {
+	if limit := time.Second << min(attempt, 10); limit <= maxBackoff {
+		return pauses.Below(limit)
+	}
+	return maxBackoff
 }
 
 // MaxAttempts returns 0, which is no limit: RetryDelay knows what failed.

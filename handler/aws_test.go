@@ -1,16 +1,28 @@
 package main
 
 import (
+	"encoding/pem"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 func TestRetryer(t *testing.T) {
 	t.Parallel()
-	r := newRetryer(slog.New(slog.DiscardHandler))
+	r := newRetryer(slog.New(slog.DiscardHandler), jitter.New(""))
 	if got := r.MaxAttempts(); got != 0 {
 		t.Errorf("%d attempts are the most, want 0, no limit", got)
 	}
@@ -42,4 +54,78 @@ func TestRetryer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBackoff: the pauses are the SDK's own, but for where their chance comes from.
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	own, pauses := retry.NewExponentialJitterBackoff(maxBackoff), jitter.New("")
+	for attempt := range 70 {
+		var most, sdkMost time.Duration
+		for range 200 {
+			most = max(most, backoff(pauses, attempt))
+			d, err := own.BackoffDelay(attempt, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sdkMost = max(sdkMost, d)
+		}
+		if most > maxBackoff || most < sdkMost/2 || most > 2*sdkMost {
+			t.Errorf("attempt %d: the longest of many pauses is %v, the SDK's %v", attempt, most, sdkMost)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestRedirect: a session token goes to the host that a call is for, and to no other.
+func TestRedirect(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 307, 308} {
+		var hosts []string
+		client := newAWSClient(roundTrip(func(r *http.Request) (*http.Response, error) {
+			hosts = append(hosts, r.URL.Host)
+			return &http.Response{StatusCode: status, Header: http.Header{"Location": {"https://elsewhere/"}}, Body: http.NoBody}, nil
+		}))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "https://bucket/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Security-Token", "token")
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != status || !slices.Equal(hosts, []string{"bucket"}) {
+			t.Errorf("after a %d the answer is %d, from %v", status, resp.StatusCode, hosts)
+		}
+	}
+}
+
+// TestBundle: the transport of all calls trusts the authorities that AWS_CA_BUNDLE names.
+func TestBundle(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	bundle := filepath.Join(t.TempDir(), "bundle.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(bundle, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithHTTPClient(awshttp.NewBuildableClient()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transportOf(cfg).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
 }

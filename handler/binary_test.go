@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
@@ -29,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) {
 	_ = flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+2)) // unless -parallel is given: the built function waits in real time
-	debug.SetGCPercent(400)                                              // the accounts make much garbage, and there is memory
+	debug.SetGCPercent(800)                                              // the accounts make much garbage, and there is memory
 	code := m.Run()
 	if binaryDir != "" {
 		_ = os.RemoveAll(binaryDir) // what is left is the system's to clear
@@ -125,6 +126,10 @@ func TestBinaryLifecycle(t *testing.T) {
 		t.Errorf("the update got %v, want a denial of s3:PutObject", err)
 	}
 	e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+	if group, stream := s.Resources["LogGroup"].PhysicalID, time.Now().UTC().Format("2006/"); err != nil &&
+		!strings.Contains(err.Error(), " (more in log group "+group+", stream "+stream) {
+		t.Errorf("the reason does not end with where the log is: %v", err)
+	}
 	if diff := cmp.Diff(before, e.ExportRole()); diff != "" {
 		t.Errorf("the role after the rollback (-before +after):\n%s", diff)
 	}
@@ -189,6 +194,29 @@ func TestBinaryKilled(t *testing.T) {
 		t.Errorf("the attempts are %+v, want one that was killed and one that succeeds in a new process", attempts)
 	}
 	e.WantRole(s, base)
+}
+
+// TestBinaryErrors: what the function cannot answer is an error to Lambda, which
+// delivers the event again; and a secret is in none.
+func TestBinaryErrors(t *testing.T) {
+	t.Parallel()
+	e := newBinaryProviderEnv(t, options{})
+	e.FailedDeliveries = true
+	e.Engine.Inbox().Fail(cloudformation.InboxFault{Times: 1, Drip: true})
+	e.Engine.Inbox().Fail(cloudformation.InboxFault{Times: 1, Status: 403, Stored: true})
+	s := e.MustApp(base)
+	attempts := e.Latest("Create").Invocation.Wait()
+	if len(attempts) != 2 || !strings.Contains(attempts[0].Err, "the answer is 403 Forbidden") || attempts[1].Err != "" {
+		t.Errorf("the attempts are %+v, want one whose answer was refused and one that succeeded", attempts)
+	}
+	e.WantRole(s, base)
+	malformed := `{"ResponseURL":"https://127.0.0.1/?X-Amz-Signature=1","RequestType":7`
+	for i, a := range append(attempts, e.Invoke([]byte(malformed)).Wait()...) {
+		if i >= 2 && a.Err == "" {
+			t.Error("an event that is no JSON was taken")
+		}
+		harness.WantNoSecret(t, a.Err)
+	}
 }
 
 // TestBinaryDeadline: the function knows the deadline that Lambda gives it, and

@@ -246,7 +246,7 @@ func twice(t *testing.T, f flow, c callID, how string) {
 	go func() {
 		<-m.reached.c
 		requests := m.Engine.Requests()
-		i := m.Function().Invoke(requests[len(requests)-1].Payload)
+		i := m.Invoke(requests[len(requests)-1].Payload)
 		if how == beside {
 			m.begun.send()
 		}

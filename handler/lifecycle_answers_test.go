@@ -124,6 +124,7 @@ func unanswerable(t *testing.T) {
 	} {
 		harness.Run(t, name, func(t *testing.T) {
 			e := newProviderEnv(t, options{})
+			e.FailedDeliveries = true
 			before := len(e.Cloud.Calls())
 			event := e.theEvent()
 			if spoil != nil {
@@ -136,7 +137,7 @@ func unanswerable(t *testing.T) {
 			if spoil == nil {
 				payload = payload[:len(payload)-1]
 			}
-			attempts := e.Function().Invoke(payload).Wait()
+			attempts := e.Invoke(payload).Wait()
 			for _, a := range attempts {
 				if a.Err == "" {
 					t.Error("an attempt succeeded")
@@ -187,7 +188,7 @@ func longReason(t *testing.T) {
 			t.Fatal(err)
 		}
 		payload = bytes.Replace(payload, []byte("WRONG"), []byte("\xff\xfe\xc3"), 1)
-		e.Function().Invoke(payload).Wait()
+		e.Invoke(payload).Wait()
 		puts := e.Engine.Inbox().Puts("request-1")
 		if len(puts) != 1 || !utf8.Valid(puts[0].Body) || harness.DecodeVerdict(t, puts[0].Body).Status != "FAILED" {
 			t.Errorf("the answers are %+v", puts)

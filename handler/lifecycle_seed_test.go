@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
@@ -26,13 +27,17 @@ func TestSameSeed(t *testing.T) {
 }
 
 // seededCalls are those of two stacks that are made, changed and deleted side by side,
-// where IAM lags, a function is killed, and an update is rolled back.
+// where IAM lags and throttles, answers are not taken, a function is killed, and an
+// update is rolled back.
 func seededCalls(t *testing.T, seed uint64) (calls []string) {
 	t.Helper()
 	harness.InBubble(t, func(t *testing.T) {
 		begin := time.Now()
 		e := newProviderEnv(t, options{Seed: seed, Options: aws.Options{Propagation: 7 * time.Second}})
 		e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Times: 1, Do: e.Kill, Reset: true, After: true})
+		e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 2, Code: "Throttling", Message: "Rate exceeded"})
+		e.Cloud.Inject(&aws.Fault{Op: "s3:PutObject", Times: 2, Status: 503, Code: "SlowDown"})
+		e.Engine.Inbox().Fail(cloudformation.InboxFault{Times: 3, Status: 503})
 		e.Track("other")
 		o, err := e.Engine.Start("other", harness.Plain().Template(nil), nil)
 		if err != nil {

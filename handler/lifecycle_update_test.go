@@ -211,11 +211,15 @@ func killedBetweenTrustEdits(t *testing.T) {
 		e.WantRole(s, base)
 	})
 	harness.Run(t, "out of time", func(t *testing.T) {
-		// Two calls that hang take all the time that there is for the work.
-		e := newProviderEnv(t, options{Timeout: 11 * time.Second})
+		// A third of the time is kept back from the work: for the rest of it the call hangs.
+		const timeout = 11 * time.Second
+		e := newProviderEnv(t, options{Timeout: timeout})
 		e.MustApp(base)
+		begun := time.Now()
 		e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 1, Status: 404, Code: "NoSuchEntity"})
-		e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Times: 2, Hang: true})
+		e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Skip: 1, Hang: true, Match: func(aws.Call) bool {
+			return time.Since(begun) < timeout*2/3
+		}})
 		e.OnNth(1, "UPDATE_FAILED", func() {
 			if trust := e.ExportRole().Trust; strings.Contains(trust, "DateLessThan") {
 				t.Errorf("the verifier statement is in the trust policy after the verdict: %s", trust)

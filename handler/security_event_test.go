@@ -38,7 +38,7 @@ func (c *consumer) forge(fields map[string]any) forged {
 	if err != nil {
 		c.Fatal(err)
 	}
-	return forged{c.Function().Invoke(payload), id, fields}
+	return forged{c.Invoke(payload), id, fields}
 }
 
 // wantAnswer waits for the one answer to a forged event.

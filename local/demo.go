@@ -145,6 +145,9 @@ func (s *story) deleteAll(ctx context.Context, start string) error {
 	if end := s.snapshot(); end != start {
 		return fmt.Errorf("the stack left the account other than it was:\n%s\n%s", start, end)
 	}
+	if err := s.unknown(); err != nil {
+		return err
+	}
 	s.Heading("Nothing is left: the account is, byte for byte, what it was before.")
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
@@ -62,6 +63,14 @@ func newDesk(p parts, o aws.Options, account, region string, onEvent func(cloudf
 		RetryDelays: []time.Duration{0, 0}, // somebody watches, who would have to wait
 		FunctionEnv: map[string]string{"BITMOVIN_API_URL": api.URL()},
 	}), api}
+}
+
+// unknown returns an error if something was asked for that the desk does not know.
+func (d *desk) unknown() error {
+	if all := append(d.cloud.Unknown(), d.api.Unknown()...); len(all) > 0 {
+		return fmt.Errorf("the function asked for something that is not known here: %s", strings.Join(all, "; "))
+	}
+	return nil
 }
 
 func (d *desk) close() {

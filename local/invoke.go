@@ -50,6 +50,9 @@ func invoke(ctx context.Context, p parts, file string, c *console.Console) error
 	d.api.View(func(s *bitmovin.State) { showRegistered(c, s) })
 	c.Heading("Log")
 	c.Verbatim(f.Logs()[logged:])
+	if err := d.unknown(); err != nil {
+		return err
+	}
 	if strings.HasPrefix(filepath.Base(file), "invalid") {
 		return expect(verdict, cfn.StatusFailed)
 	}

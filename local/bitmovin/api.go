@@ -108,6 +108,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, id := name(r)
 	a.mu.Lock()
 	a.calls = append(a.calls, Call{op, r.URL.RawQuery})
+	if strings.Contains(op, " ") {
+		a.unknown = append(a.unknown, op)
+	}
 	a.mu.Unlock()
 	if a.spoil(w, r, op, false) {
 		return
@@ -173,7 +176,6 @@ func (a *API) serve(r *http.Request, op, id string, body []byte) response {
 	i := slices.IndexFunc(a.state.Outputs, func(o *Output) bool { return o.ID == id && o.Organization == organization })
 	switch {
 	case !slices.Contains([]string{"get", "customData", "delete"}, op):
-		a.unknown = append(a.unknown, op)
 		return fail(http.StatusNotImplemented, 0, "Not implemented", "local/bitmovin does not know "+op)
 	case i < 0:
 		return fail(http.StatusNotFound, 1404, "Not found", "there is no output "+id)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,6 +16,9 @@ func (a *API) create(organization string, body []byte) response {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil {
+		if strings.Contains(err.Error(), "unknown field") {
+			a.unknown = append(a.unknown, "create: "+err.Error())
+		}
 		return fail(http.StatusBadRequest, 1000, "Bad request", err.Error())
 	}
 	if wrong := o.check(); wrong != "" {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +61,9 @@ type Env struct {
 	lag time.Duration
 	// delivered counts the calls of Deliver.
 	delivered int
+	// mu guards invocations, which are those of Invoke.
+	mu          sync.Mutex
+	invocations []*lambda.Invocation
 	// before is the bystander as it was before, where there is one.
 	before aws.Role
 	// foreign are somebody else's outputs, where there are any.
@@ -187,10 +191,10 @@ func (e *Env) checkAnswers() {
 // function answers for what it could not do, and Lambda's retry would hide it.
 func (e *Env) checkAttempts() {
 	e.Helper()
-	for _, r := range e.Engine.Requests() {
-		for i, a := range r.Invocation.Wait() {
+	for _, invocation := range e.allInvocations() {
+		for i, a := range invocation.Wait() {
 			if a.Err != "" && !a.Killed && !a.TimedOut && !e.FailedDeliveries {
-				e.Errorf("%s of %s, attempt %d: %s", r.RequestType, r.PhysicalResourceID, i+1, a.Err)
+				e.Errorf("attempt %d of the invocation %s: %s", i+1, invocation.RequestID, a.Err)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
 // A Verdict is a response to CloudFormation.
@@ -132,7 +133,17 @@ func (e *Env) Send(event cfn.Event) {
 	if err != nil {
 		e.Fatal(err)
 	}
-	e.Function().Invoke(payload).Wait()
+	e.Invoke(payload).Wait()
+}
+
+// Invoke delivers any payload to the function.
+func (e *Env) Invoke(payload []byte) *lambda.Invocation {
+	e.Helper()
+	i := e.Function().Invoke(payload)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.invocations = append(e.invocations, i)
+	return i
 }
 
 // Deliver sends an event whose answer nobody waits for, and returns it.
@@ -163,9 +174,20 @@ func (e *Env) StoreMissingAnswers() {
 // WaitForAll waits until no delivery is under way, also of requests that have their
 // answer.
 func (e *Env) WaitForAll() {
-	for _, r := range e.Engine.Requests() {
-		r.Invocation.Wait()
+	for _, i := range e.allInvocations() {
+		i.Wait()
 	}
+}
+
+// allInvocations returns those of requests and of [Env.Invoke].
+func (e *Env) allInvocations() []*lambda.Invocation {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := slices.Clone(e.invocations)
+	for _, r := range e.Engine.Requests() {
+		all = append(all, r.Invocation)
+	}
+	return all
 }
 
 // WantInTime sees that no attempt ran into its deadline.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
@@ -44,7 +43,7 @@ func (f *Function) deliver(ctx context.Context, r *Request, to *url.URL, body []
 		if err == nil {
 			return nil
 		}
-		if !again || !sleep(ctx, rand.N(pause)) {
+		if !again || !sleep(ctx, f.pauses.Below(pause)) {
 			return fmt.Errorf("put the verdict to %s%s: %w", to.Host, to.EscapedPath(), err)
 		}
 		r.Log.WarnContext(ctx, "verdict is put again", "error", r.redact(err))

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 // An answer is how the bucket takes one PUT.
@@ -239,7 +241,7 @@ func TestDeliveryOverTCP(t *testing.T) {
 	defer server.Close()
 	b := &bench{Function: New(map[string]Handler{
 		testType: func(context.Context, *Request) (map[string]any, error) { return nil, nil },
-	}, slog.New(slog.DiscardHandler), "", http.DefaultTransport)}
+	}, slog.New(slog.DiscardHandler), "", http.DefaultTransport, jitter.New(""))}
 	event := testEvent("Delete")
 	event.ResponseURL = server.URL + testPath + "?" + testQuery
 	if err := b.invoke(event, time.Minute); err != nil || tries.Load() != 3 {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 // A Function answers CloudFormation's events.
@@ -21,14 +23,15 @@ type Function struct {
 	log      *slog.Logger
 	client   *http.Client
 	// logs ends every Reason; it says where the logs are.
-	logs string
+	logs   string
+	pauses *jitter.Source
 }
 
 // New returns a Function that gives each event to the handler of its
 // ResourceType, such as Custom::BitmovinExportAccess, and puts its verdicts
-// through transport. Every Reason ends with logs, a [LogPointer].
-func New(handlers map[string]Handler, log *slog.Logger, logs string, transport http.RoundTripper) *Function {
-	return &Function{handlers: handlers, log: log, client: newClient(transport), logs: logs}
+// through transport, again after pauses. Every Reason ends with logs, a [LogPointer].
+func New(handlers map[string]Handler, log *slog.Logger, logs string, transport http.RoundTripper, pauses *jitter.Source) *Function {
+	return &Function{handlers: handlers, log: log, client: newClient(transport), logs: logs, pauses: pauses}
 }
 
 // LogPointer returns the end of a Reason, which says where the logs are: the log

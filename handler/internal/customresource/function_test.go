@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 const (
@@ -73,7 +75,7 @@ func newBench(t *testing.T, h Handler) *bench {
 	t.Helper()
 	b := &bench{logged: new(bytes.Buffer)}
 	conns := make(pipes)
-	b.Function = New(map[string]Handler{testType: h}, slog.New(slog.NewJSONHandler(b.logged, nil)), "", &http.Transport{DialContext: conns.dial})
+	b.Function = New(map[string]Handler{testType: h}, slog.New(slog.NewJSONHandler(b.logged, nil)), "", &http.Transport{DialContext: conns.dial}, jitter.New(""))
 	server := &http.Server{Handler: b}
 	go func() { _ = server.Serve(conns) }()
 	t.Cleanup(func() {

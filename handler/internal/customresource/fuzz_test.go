@@ -18,6 +18,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bitmovin/bitmovin-export-access/local/mutated"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 // roundTrip stands for the network, and for a bucket that takes everything.
@@ -74,7 +76,7 @@ func checkInvoke(t rapid.TB, raw string) {
 		bodies = append(bodies, body)
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(new(bytes.Reader))}, err
 	})
-	fn := New(map[string]Handler{testType: handler}, slog.New(slog.DiscardHandler), "", transport)
+	fn := New(map[string]Handler{testType: handler}, slog.New(slog.DiscardHandler), "", transport, jitter.New(""))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{InvokedFunctionArn: testFunction})

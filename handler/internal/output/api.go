@@ -106,7 +106,7 @@ var errLost = errors.New("whether the output was registered is not known")
 func (c *client) create(ctx context.Context, o output) (*output, error) {
 	limited := func(err error) bool { return hasStatus(err, http.StatusTooManyRequests) }
 	var made output
-	err := retry(ctx, limited, func() error { return c.try(ctx, http.MethodPost, outputs, o, &made) })
+	err := retry(ctx, c.pauses, limited, func() error { return c.try(ctx, http.MethodPost, outputs, o, &made) })
 	switch {
 	case err == nil && made.ID == "":
 		return nil, fmt.Errorf("register output: %w: the answer names no id", errLost)

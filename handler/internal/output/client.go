@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 const (
@@ -26,6 +28,7 @@ type client struct {
 	base         string
 	key          apiKey
 	organization string
+	pauses       *jitter.Source
 }
 
 // newHTTPClient returns a client that follows no redirect: the key is for one host.
@@ -105,7 +108,7 @@ func passes(err error) bool {
 // call makes a call, which may be made twice, until it has an answer that would
 // not be another one later, or ctx ends. The result is put into out.
 func (c *client) call(ctx context.Context, method, path string, out any) error {
-	return retry(ctx, passes, func() error { return c.try(ctx, method, path, nil, out) })
+	return retry(ctx, c.pauses, passes, func() error { return c.try(ctx, method, path, nil, out) })
 }
 
 // try makes a call once.

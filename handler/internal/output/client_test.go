@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
@@ -25,7 +26,7 @@ func serve(t *testing.T, f func(n int, w http.ResponseWriter, r *http.Request)) 
 		f(int(n.Add(1))-1, w, r)
 	}))
 	t.Cleanup(stop)
-	return &client{http: newHTTPClient(memory), base: url, key: newKey(testKey)}
+	return &client{http: newHTTPClient(memory), base: url, key: newKey(testKey), pauses: jitter.New("")}
 }
 
 // withDeadline returns a context with the deadline of a function.

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 // ResourceType is the resource type that a [Registry] provides.
@@ -29,16 +30,19 @@ type Registry struct {
 	stacks  *cloudformation.Client
 	http    *http.Client
 	base    string
+	pauses  *jitter.Source
 }
 
 // New returns a Registry that reads API keys with cfg, and calls Bitmovin's API
-// through transport. The API's address is Bitmovin's own if it is empty.
-func New(cfg aws.Config, apiURL string, transport http.RoundTripper) *Registry {
+// through transport, again after pauses. The API's address is Bitmovin's own if it is
+// empty.
+func New(cfg aws.Config, apiURL string, transport http.RoundTripper, pauses *jitter.Source) *Registry {
 	return &Registry{
 		secrets: secretsmanager.NewFromConfig(cfg),
 		stacks:  cloudformation.NewFromConfig(cfg),
 		http:    newHTTPClient(transport),
 		base:    strings.TrimSuffix(cmp.Or(apiURL, bitmovin), "/"),
+		pauses:  pauses,
 	}
 }
 
@@ -62,7 +66,7 @@ func (g *Registry) client(ctx context.Context, secretARN, field, organization st
 	if err != nil {
 		return nil, err
 	}
-	return &client{http: g.http, base: g.base, key: key, organization: organization}, nil
+	return &client{http: g.http, base: g.base, key: key, organization: organization, pauses: g.pauses}, nil
 }
 
 func loopback(u *url.URL) bool {

@@ -163,7 +163,7 @@ func (u *run) create(ctx context.Context) (o *output, err error) {
 	before := u.r.PhysicalID()
 	u.r.Report(uncertain + u.r.RequestID)
 	lost := func(err error) bool { return errors.Is(err, errLost) }
-	err = retry(ctx, lost, func() (err error) {
+	err = retry(ctx, u.pauses, lost, func() (err error) {
 		if u.posted {
 			if o, err = u.find(ctx); err != nil || o != nil {
 				return err

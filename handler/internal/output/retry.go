@@ -3,10 +3,11 @@ package output
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 // The pause between two tries grows from first to longest, with jitter.
@@ -18,7 +19,7 @@ const (
 // retry makes a call until it succeeds, fails for good, or ctx ends; then the
 // last error is the call's own, which says more than that the time is over. A
 // pause that outlasts ctx is not begun.
-func retry(ctx context.Context, passes func(error) bool, call func() error) error {
+func retry(ctx context.Context, pauses *jitter.Source, passes func(error) bool, call func() error) error {
 	var last error
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := call()
@@ -28,7 +29,7 @@ func retry(ctx context.Context, passes func(error) bool, call func() error) erro
 		if ctx.Err() == nil || last == nil {
 			last = err
 		}
-		if !passes(err) || !sleep(ctx, max(pause/2+rand.N(pause/2), waitOf(err))) {
+		if !passes(err) || !sleep(ctx, max(pause/2+pauses.Below(pause/2), waitOf(err))) {
 			return last
 		}
 	}

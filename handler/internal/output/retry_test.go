@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/jitter"
 )
 
 func TestWaitFor(t *testing.T) {
@@ -81,7 +83,7 @@ func TestRetry(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), tt.deadline)
 				defer cancel()
 				start, calls := time.Now(), 0
-				err := retry(ctx, passes, func() error { calls++; return tt.answers[calls-1] })
+				err := retry(ctx, jitter.New(""), passes, func() error { calls++; return tt.answers[calls-1] })
 				took := time.Since(start)
 				if tt.calls > 0 && calls != tt.calls || took < tt.min || took > tt.max {
 					t.Errorf("%d calls in %s, want %d in %s to %s", calls, took, tt.calls, tt.min, tt.max)
@@ -102,7 +104,7 @@ func TestRetryTellsTheCall(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		calls := 0
-		err := retry(ctx, passes, func() error {
+		err := retry(ctx, jitter.New(""), passes, func() error {
 			if calls++; calls == 1 {
 				return &statusError{status: http.StatusServiceUnavailable}
 			}
