@@ -9,8 +9,22 @@ GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(GO_FLAGS)
 GO_DESK := CGO_ENABLED=0 go run $(GO_FLAGS) ./local
 GO_TEST := CGO_ENABLED=0 go test $(GO_FLAGS)
 
+# Not .aws-sam, where the tools are.
+GO_DIRS := handler local release
+
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+# Tools of other people's, below .aws-sam, which sam build does not copy. Each environment is made once, from a file
+# that pins everything with its hash, and anew when that file changes; .made is its stamp. (The file
+# names every dependency, so that pip is to look for none: it finds none that is asked for once with extras, once
+# without.) None sees the machine's own
+# packages, by PYTHONPATH neither.
+unexport PYTHONPATH PYTHONHOME
+TOOLS := $(CURDIR)/.aws-sam/tools
+VENVS := checks sam ministack bitmovin
+RIE_VERSION := v0.0.0-20261030222936-bef5c4ba774d
+CHECKS_PATH := PATH="$(TOOLS)/checks/bin:$$PATH"
 
 EVENT ?= events/create.json
 CONFIG_ENV ?= default
@@ -18,6 +32,36 @@ CONFIG_ENV ?= default
 .PHONY: help
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[[:alpha:]-]+:.*## / { printf "  %-24s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: tools
+tools: $(VENVS:%=.aws-sam/tools/%.made) .aws-sam/tools/oracle.made .aws-sam/tools/rie-$(RIE_VERSION).made ## Install what check and the test-* targets call (needs Python 3.11 with venv, and Node 20)
+	@echo "the tools are in .aws-sam/tools"
+
+$(VENVS:%=.aws-sam/tools/%.made): .aws-sam/tools/%.made: .ci/tools/%.txt
+	@python3 -c 'import sys, ensurepip, venv; assert sys.version_info >= (3, 11)' 2>/dev/null || \
+		{ echo "make tools needs python3, 3.11 or newer, with venv (Debian and Ubuntu: apt-get install python3-venv)"; exit 1; }
+	@echo "installing .ci/tools/$*.txt into .aws-sam/tools/$*"
+	@rm -rf "$(TOOLS)/$*" $@
+	@python3 -m venv "$(TOOLS)/$*"
+	@"$(TOOLS)/$*/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
+	@"$(TOOLS)/$*/bin/python" -m pip check --disable-pip-version-check
+	@touch $@
+
+.aws-sam/tools/oracle.made: .ci/tools/oracle/package.json .ci/tools/oracle/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "make tools needs Node 20 or newer, with npm"; exit 1; }
+	@echo "installing .ci/tools/oracle/package-lock.json into .aws-sam/tools/oracle"
+	@rm -rf "$(TOOLS)/oracle" $@
+	@mkdir -p "$(TOOLS)/oracle"
+	@cp $^ "$(TOOLS)/oracle"
+	@npm ci --prefix "$(TOOLS)/oracle" --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+.aws-sam/tools/rie-$(RIE_VERSION).made:
+	@echo "installing aws-lambda-rie $(RIE_VERSION) into .aws-sam/tools/bin"
+	@mkdir -p "$(TOOLS)/bin"
+	@rm -f .aws-sam/tools/rie-*.made
+	@GOBIN="$(TOOLS)/bin" CGO_ENABLED=0 go install github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@$(RIE_VERSION)
+	@touch $@
 
 .PHONY: build
 build: export ARTIFACTS_DIR = build
@@ -37,33 +81,29 @@ test-race: ## Run the tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: test-moto
-test-moto: ## Run the function against moto, an IAM, STS and S3 written elsewhere (needs moto)
-	@command -v moto_server >/dev/null || { echo "make test-moto needs moto_server: pip install 'moto[server]'"; exit 1; }
-	MOTO_TEST=1 $(GO_TEST) -count=1 -run '^TestMoto$$' -v ./handler
+test-moto: .aws-sam/tools/checks.made ## Run the function against moto, an IAM, STS and S3 written elsewhere
+	$(CHECKS_PATH) MOTO_TEST=1 $(GO_TEST) -count=1 -run '^TestMoto$$' -v ./handler
 
 .PHONY: test-release
-test-release: ## Package twice, publish to an S3 on this machine, deploy (needs cfn-lint, the AWS CLI and moto)
-	@for tool in cfn-lint aws moto_server; do command -v $$tool >/dev/null || \
-		{ echo "make test-release needs $$tool: pip install cfn-lint awscli 'moto[server]'"; exit 1; }; done
-	RELEASE_TEST=1 $(GO_TEST) -count=1 -run '^TestRelease$$' -v ./release
+test-release: .aws-sam/tools/checks.made ## Package twice, publish to an S3 on this machine, deploy
+	$(CHECKS_PATH) RELEASE_TEST=1 $(GO_TEST) -count=1 -run '^TestRelease$$' -v ./release
 
 .PHONY: check
-check: ## Check format, code, workflows, template and examples (needs cfn-lint)
-	@command -v cfn-lint >/dev/null || { echo "make check needs cfn-lint: pip install cfn-lint"; exit 1; }
-	@unformatted=$$(gofmt -s -l .) && test -z "$$unformatted" || \
+check: .aws-sam/tools/checks.made ## Check format, code, workflows, template and examples
+	@unformatted=$$(gofmt -s -l $(GO_DIRS)) && test -z "$$unformatted" || \
 		{ echo "not formatted; run make fmt: $$unformatted"; exit 1; }
 	go vet ./...
 	$(GOLANGCI_LINT) run
 	$(ACTIONLINT) .github/workflows/*.yaml
-	cfn-lint -- template.yaml examples/*.yaml
+	$(CHECKS_PATH) cfn-lint -- template.yaml examples/*.yaml
 	@mkdir -p build
-	python3 scripts/translate.py template.yaml > build/template.json
+	$(CHECKS_PATH) python3 scripts/translate.py template.yaml > build/template.json
 	@# W3002: the code is a path, as it is before a release has a place in S3.
-	cfn-lint --ignore-checks W3002 -- build/template.json
+	$(CHECKS_PATH) cfn-lint --ignore-checks W3002 -- build/template.json
 
 .PHONY: fmt
 fmt: ## Format the code
-	gofmt -s -w .
+	gofmt -s -w $(GO_DIRS)
 
 .PHONY: demo
 demo: ## Create, break, repair and delete the stack on an AWS on the desk; REGISTER=1 with Bitmovin's output
@@ -94,5 +134,5 @@ deploy: ## Deploy with SAM: BUCKET=name for one bucket, CONFIG_ENV=provider for 
 	sam deploy --config-env $(CONFIG_ENV) $(if $(BUCKET),--parameter-overrides BucketName=$(BUCKET))
 
 .PHONY: clean
-clean: ## Remove what was built
+clean: ## Remove what was built, and the tools
 	rm -rf build dist .aws-sam

@@ -56,7 +56,7 @@ import (
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
 func TestMoto(t *testing.T) {
 	if os.Getenv("MOTO_TEST") == "" {
-		t.Skip("make test-moto runs this: it needs moto_server")
+		t.Skip("make test-moto runs this: it needs moto_server, which make tools installs")
 	}
 	m := newMoto(t)
 	p := properties{"BucketName": bucketName, "RoleName": "exports", "ExternalId": "external-id-1", "ObjectPrefix": "exports/"}

@@ -78,7 +78,7 @@ func TestEditsFitOnce(t *testing.T) {
 // it packages twice, publishes to moto's S3, and deploys what was published.
 func TestRelease(t *testing.T) {
 	if os.Getenv("RELEASE_TEST") == "" {
-		t.Skip("make test-release runs this: it needs cfn-lint, the AWS CLI and moto_server")
+		t.Skip("make test-release runs this: it needs cfn-lint, the AWS CLI and moto_server, which make tools installs")
 	}
 	p := newProject(t)
 	p.make("package")

@@ -17,7 +17,10 @@ try:
     from samtranslator.translator.translator import Translator
     from samtranslator.yaml_helper import yaml_parse
 except ImportError:
-    sys.exit("translate.py: aws-sam-translator is missing: pip install cfn-lint")
+    sys.exit(
+        "translate.py: this python3 has no aws-sam-translator: pip install cfn-lint,"
+        " or put .aws-sam/tools/checks/bin first on PATH after make tools"
+    )
 
 
 def translate(path):
