@@ -58,5 +58,7 @@ func newFunction(
 	return customresource.New(map[string]customresource.Handler{
 		access.ResourceType: access.New(cfg, access.ProviderFromEnv(env)).Handle,
 		output.ResourceType: output.New(cfg, env("BITMOVIN_API_URL"), transport, pauses).Handle,
-	}, log, logs, transport, pauses)
+	}, customresource.Options{
+		Log: log, Logs: logs, Endpoint: env("AWS_ENDPOINT_URL"), Transport: transport, Pauses: pauses,
+	})
 }

@@ -241,7 +241,7 @@ func TestDeliveryOverTCP(t *testing.T) {
 	defer server.Close()
 	b := &bench{Function: New(map[string]Handler{
 		testType: func(context.Context, *Request) (map[string]any, error) { return nil, nil },
-	}, slog.New(slog.DiscardHandler), "", http.DefaultTransport, jitter.New(""))}
+	}, Options{Log: slog.New(slog.DiscardHandler), Transport: http.DefaultTransport, Pauses: jitter.New("")})}
 	event := testEvent("Delete")
 	event.ResponseURL = server.URL + testPath + "?" + testQuery
 	if err := b.invoke(event, time.Minute); err != nil || tries.Load() != 3 {

@@ -25,9 +25,12 @@ func decode(raw json.RawMessage) (cfn.Event, error) {
 	return event, nil
 }
 
-// responseURL returns where the verdict goes. Its errors never quote the URL:
-// the query is the signature.
-func responseURL(event cfn.Event) (*url.URL, error) {
+// responseURL returns where the verdict goes. AWS's URLs are https; an AWS on this
+// machine answers over http on a loopback address or at localhost, and one beside
+// it at the host of endpoint, the function's AWS_ENDPOINT_URL, which gets the
+// function's credentials already. The errors never quote the URL: the query is
+// the signature.
+func responseURL(event cfn.Event, endpoint string) (*url.URL, error) {
 	if event.ResponseURL == "" {
 		return nil, errors.New("the event has no ResponseURL")
 	}
@@ -35,15 +38,22 @@ func responseURL(event cfn.Event) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("the event's ResponseURL is not a URL")
 	}
-	if u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u)) {
-		return nil, errors.New("the event's ResponseURL must be https, or http on a loopback address")
+	if u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !onThisMachine(u) && !sameHost(u, endpoint)) {
+		return nil, errors.New("the event's ResponseURL must be https, or http on a loopback address, " +
+			"at localhost or at the host of AWS_ENDPOINT_URL, if that is http")
 	}
 	return u, nil
 }
 
-func loopback(u *url.URL) bool {
+func onThisMachine(u *url.URL) bool {
 	addr, err := netip.ParseAddr(u.Hostname())
-	return err == nil && addr.IsLoopback()
+	return err == nil && addr.IsLoopback() || strings.EqualFold(u.Hostname(), "localhost")
+}
+
+// sameHost reports whether endpoint is http and at u's host, whatever the port.
+func sameHost(u *url.URL, endpoint string) bool {
+	e, err := url.Parse(endpoint)
+	return err == nil && e.Scheme == "http" && e.Hostname() != "" && strings.EqualFold(u.Hostname(), e.Hostname())
 }
 
 // newRequest joins the event with what Lambda says about the invocation.

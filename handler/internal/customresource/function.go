@@ -19,26 +19,43 @@ import (
 
 // A Function answers CloudFormation's events.
 type Function struct {
-	handlers map[string]Handler
-	log      *slog.Logger
-	client   *http.Client
-	// logs ends every Reason; it says where the logs are.
-	logs   string
-	pauses *jitter.Source
+	handlers       map[string]Handler
+	log            *slog.Logger
+	client         *http.Client
+	logs, endpoint string
+	pauses         *jitter.Source
+}
+
+// Options of a [Function].
+type Options struct {
+	Log *slog.Logger
+	// Logs, a [LogPointer], ends every Reason.
+	Logs string
+	// Endpoint is the function's AWS_ENDPOINT_URL, or empty: where it is http, answers
+	// may go to its host as well.
+	Endpoint string
+	// Transport brings the verdicts to where they go, again after Pauses.
+	Transport http.RoundTripper
+	Pauses    *jitter.Source
 }
 
 // New returns a Function that gives each event to the handler of its
-// ResourceType, such as Custom::BitmovinExportAccess, and puts its verdicts
-// through transport, again after pauses. Every Reason ends with logs, a [LogPointer].
-func New(handlers map[string]Handler, log *slog.Logger, logs string, transport http.RoundTripper, pauses *jitter.Source) *Function {
-	return &Function{handlers: handlers, log: log, client: newClient(transport), logs: logs, pauses: pauses}
+// ResourceType, such as Custom::BitmovinExportAccess.
+func New(handlers map[string]Handler, o Options) *Function {
+	return &Function{
+		handlers: handlers, log: o.Log, client: newClient(o.Transport), logs: o.Logs, endpoint: o.Endpoint, pauses: o.Pauses,
+	}
 }
 
 // LogPointer returns the end of a Reason, which says where the logs are: the log
-// group and the log stream of Lambda's environment. Without a stream it is empty.
+// group and the log stream of Lambda's environment. An AWS on this machine may not
+// tell the group. Without a stream it is empty.
 func LogPointer(group, stream string) string {
-	if stream == "" {
+	switch {
+	case stream == "":
 		return ""
+	case group == "":
+		return fmt.Sprintf(" (more in log stream %s)", stream)
 	}
 	return fmt.Sprintf(" (more in log group %s, stream %s)", group, stream)
 }
@@ -51,7 +68,7 @@ func LogPointer(group, stream string) string {
 func (f *Function) Invoke(ctx context.Context, raw json.RawMessage) error {
 	start := time.Now()
 	event, malformed := decode(raw)
-	to, err := responseURL(event)
+	to, err := responseURL(event, f.endpoint)
 	if err != nil {
 		err = errors.Join(err, malformed)
 		f.log.ErrorContext(ctx, "event cannot be answered", "error", err)

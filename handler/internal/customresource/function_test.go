@@ -75,7 +75,9 @@ func newBench(t *testing.T, h Handler) *bench {
 	t.Helper()
 	b := &bench{logged: new(bytes.Buffer)}
 	conns := make(pipes)
-	b.Function = New(map[string]Handler{testType: h}, slog.New(slog.NewJSONHandler(b.logged, nil)), "", &http.Transport{DialContext: conns.dial}, jitter.New(""))
+	b.Function = New(map[string]Handler{testType: h}, Options{
+		Log: slog.New(slog.NewJSONHandler(b.logged, nil)), Transport: &http.Transport{DialContext: conns.dial}, Pauses: jitter.New(""),
+	})
 	server := &http.Server{Handler: b}
 	go func() { _ = server.Serve(conns) }()
 	t.Cleanup(func() {
@@ -357,7 +359,7 @@ func TestInvokeThatCannotAnswer(t *testing.T) {
 		{"null", `null`, "no ResponseURL"},
 		{"no ResponseURL", to(""), "no ResponseURL"},
 		{"http to elsewhere", to("http://s3.example.com/?" + testQuery), "must be https"},
-		{"http to a name", to("http://localhost/?" + testQuery), "must be https"},
+		{"http to a name", to("http://localhost.example.com/?" + testQuery), "must be https"},
 		{"http to another address", to("http://192.0.2.1/?" + testQuery), "must be https"},
 		{"another scheme", to("ftp://127.0.0.1/?" + testQuery), "must be https"},
 		{"no host", to("https:///?" + testQuery), "must be https"},

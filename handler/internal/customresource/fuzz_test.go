@@ -69,14 +69,14 @@ func checkInvoke(t rapid.TB, raw string) {
 		return nil, errors.New(r.LogicalResourceID)
 	}
 	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
-		if r.URL.Scheme != "https" && !loopback(r.URL) {
+		if r.URL.Scheme != "https" && !onThisMachine(r.URL) {
 			t.Errorf("a verdict was sent to %s", r.URL)
 		}
 		body, err := io.ReadAll(r.Body)
 		bodies = append(bodies, body)
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(new(bytes.Reader))}, err
 	})
-	fn := New(map[string]Handler{testType: handler}, slog.New(slog.DiscardHandler), "", transport, jitter.New(""))
+	fn := New(map[string]Handler{testType: handler}, Options{Log: slog.New(slog.DiscardHandler), Transport: transport, Pauses: jitter.New("")})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{InvokedFunctionArn: testFunction})

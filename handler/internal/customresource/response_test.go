@@ -172,3 +172,21 @@ func TestHeadEndsOnARuneBoundary(t *testing.T) {
 		}
 	})
 }
+
+func TestLogPointer(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ group, stream, want string }{
+		"on Lambda":          {group: "group", stream: "stream", want: testLogs},
+		"on a local AWS":     {stream: "stream", want: " (more in log stream stream)"},
+		"not a function's":   {},
+		"a group, no stream": {group: "group"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := LogPointer(test.group, test.stream); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
