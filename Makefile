@@ -3,7 +3,10 @@
 # Stripped and without Lambda's RPC mode: what keeps the zip small and the start short. Without the path and the state
 # of the checkout: the same sources give the same bytes.
 GO_FLAGS := -trimpath -buildvcs=false -ldflags='-s -w' -tags lambda.norpc
-GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(GO_FLAGS)
+# The processor that the function is built for, a GOARCH. Lambda runs it on arm64, as template.yaml says; an AWS on this
+# machine runs it on the machine's own.
+FUNCTION_ARCH ?= arm64
+GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(FUNCTION_ARCH) go build $(GO_FLAGS)
 
 # With the function's own flags, so that what they need as well is compiled once.
 GO_DESK := CGO_ENABLED=0 go run $(GO_FLAGS) ./local
@@ -65,7 +68,7 @@ $(VENVS:%=.aws-sam/tools/%.made): .aws-sam/tools/%.made: .ci/tools/%.txt
 
 .PHONY: build
 build: export ARTIFACTS_DIR = build
-build: build-ProviderFunction ## Build the function for Lambda (linux/arm64) into build/
+build: build-ProviderFunction ## Build the function for Lambda into build/ (FUNCTION_ARCH: the processor, arm64)
 
 .PHONY: build-ProviderFunction
 build-ProviderFunction: ## Build the function into ARTIFACTS_DIR; `sam build` calls this

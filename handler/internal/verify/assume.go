@@ -52,7 +52,7 @@ func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error
 	}
 	p.Report.Set(CheckAssumeRole, Pass, "works with the external id", "")
 	c := out.Credentials
-	p.role = s3.NewFromConfig(p.cfg, inRegion(p.region), func(o *s3.Options) {
+	p.role = newS3(p.cfg, inRegion(p.region), func(o *s3.Options) {
 		o.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
 	})
 	return true, nil

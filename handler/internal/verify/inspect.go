@@ -51,7 +51,7 @@ func (p *Probe) Inspect(ctx context.Context, patience time.Time) Bucket {
 	read()
 	if p.region != p.cfg.Region {
 		// Asked outside its own region, S3 only redirects.
-		p.own = s3.NewFromConfig(p.cfg, inRegion(p.region))
+		p.own = newS3(p.cfg, inRegion(p.region))
 		read()
 	}
 	p.bucket.Region = p.region

@@ -70,7 +70,7 @@ func (p *Probe) RemoveLeftovers(ctx context.Context) error {
 	mine := func(key string) bool { return own.MatchString(strings.TrimPrefix(key, prefix)) }
 	err := p.removeBelow(ctx, prefix, mine)
 	if region := bucketRegion(err, p.region); region != p.region {
-		p.own = s3.NewFromConfig(p.cfg, inRegion(region))
+		p.own = newS3(p.cfg, inRegion(region))
 		err = p.removeBelow(ctx, prefix, mine)
 	}
 	if hasCode(err, "NoSuchBucket") {

@@ -77,7 +77,7 @@ type Probe struct {
 
 // New returns a probe of the target whose own calls are made with cfg.
 func New(cfg aws.Config, t Target) *Probe {
-	return &Probe{Report: NewReport(), cfg: cfg, target: t, own: s3.NewFromConfig(cfg), region: cfg.Region}
+	return &Probe{Report: NewReport(), cfg: cfg, target: t, own: newS3(cfg), region: cfg.Region}
 }
 
 // marker is the key of the object that the probe writes: the same on each
@@ -101,6 +101,16 @@ func (p *Probe) markerPrefix() string {
 
 // absent is the key beside the marker of an object that does not exist.
 func (p *Probe) absent() string { return p.marker() + ".absent" }
+
+// newS3 returns a client that addresses buckets by path where AWS_ENDPOINT_URL or
+// AWS_ENDPOINT_URL_S3 names another S3 than AWS's: bucket.localhost resolves
+// nowhere.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+func newS3(cfg aws.Config, options ...func(*s3.Options)) *s3.Client {
+	return s3.NewFromConfig(cfg, append(options, func(o *s3.Options) {
+		o.UsePathStyle = o.UsePathStyle || o.BaseEndpoint != nil
+	})...)
+}
 
 // inRegion is an option of one S3 call.
 func inRegion(region string) func(*s3.Options) {
