@@ -31,6 +31,10 @@ CHECKS_PATH := PATH="$(TOOLS)/checks/bin:$$PATH"
 
 EVENT ?= events/create.json
 CONFIG_ENV ?= default
+# The stack of CONFIG_ENV in samconfig.toml, and why it failed.
+STACK = $(shell awk -F '"' '/^\[/ { here = /^\[$(CONFIG_ENV)\./ } here && /^stack_name/ { print $$2 }' samconfig.toml)
+REASONS = aws cloudformation describe-stack-events --stack-name $(STACK) --output text \
+	--query "StackEvents[?ends_with(ResourceStatus, '_FAILED')].[LogicalResourceId, ResourceStatusReason]"
 
 .PHONY: help
 help: ## List the targets (the default)
@@ -48,6 +52,9 @@ $(VENVS:%=.aws-sam/tools/%.made): .aws-sam/tools/%.made: .ci/tools/%.txt
 	@python3 -m venv "$(TOOLS)/$*"
 	@"$(TOOLS)/$*/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
 	@"$(TOOLS)/$*/bin/python" -m pip check --disable-pip-version-check
+	@mkdir -p "$(TOOLS)/bin"
+	@for tool in aws cfn-lint moto_server sam; do \
+		test ! -x "$(TOOLS)/$*/bin/$$tool" || ln -sf "../$*/bin/$$tool" "$(TOOLS)/bin/$$tool"; done
 	@touch $@
 
 .aws-sam/tools/oracle.made: .ci/tools/oracle/package.json .ci/tools/oracle/package-lock.json
@@ -112,6 +119,10 @@ fmt: ## Format the code
 demo: ## Create, break, repair and delete the stack on an AWS on the desk; REGISTER=1 with Bitmovin's output
 	@$(GO_DESK) demo $(if $(REGISTER),register)
 
+.PHONY: sandbox
+sandbox: .aws-sam/tools/ministack.made .aws-sam/tools/sam.made .aws-sam/tools/checks.made ## Run an AWS on this machine for the real SAM CLI and AWS CLI, until Ctrl-C; BUCKET=name is made in it
+	@"$(TOOLS)/ministack/bin/python" scripts/sandbox.py $(if $(BUCKET),--bucket $(BUCKET))
+
 .PHONY: invoke
 invoke: ## Send EVENT (default events/create.json) to the function on an AWS on the desk
 	@$(GO_DESK) invoke $(EVENT)
@@ -132,9 +143,11 @@ publish: package ## Upload VERSION to the buckets BUCKET_PREFIX-region of REGION
 	@go run ./release publish "$(VERSION)"
 
 .PHONY: deploy
-deploy: ## Deploy with SAM: BUCKET=name for one bucket, CONFIG_ENV=provider for the provider alone
+# SAM prints a reason in a column a quarter of the terminal wide, which tears what is to be pasted to pieces.
+deploy: ## Deploy with SAM: BUCKET=name for one bucket (PARAMETERS="Name=value …" for more), CONFIG_ENV=provider for the provider alone
 	sam build
-	sam deploy --config-env $(CONFIG_ENV) $(if $(BUCKET),--parameter-overrides BucketName=$(BUCKET))
+	sam deploy --config-env $(CONFIG_ENV) $(if $(BUCKET)$(PARAMETERS),--parameter-overrides $(if $(BUCKET),BucketName=$(BUCKET)) $(PARAMETERS)) || \
+		{ printf '\nThe reasons as a whole, the last first:\n\n'; $(REASONS); exit 1; }
 
 .PHONY: clean
 clean: ## Remove what was built, and the tools

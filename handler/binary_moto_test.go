@@ -12,6 +12,7 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	stacks "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -114,6 +115,14 @@ func newMoto(t *testing.T) *motoAccount {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// moto loads a service when it is first asked, CloudFormation with all others: seconds on a busy machine, which the
+	// function would not wait for.
+	if _, err := stacks.NewFromConfig(m.config(nil)).DescribeStacks(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sts.NewFromConfig(m.config(nil)).GetCallerIdentity(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
 	policies := functionPolicies(t)
 	// moto asks for * on a role that does not exist and on a stack, AWS for the
 	// ARN; and for s3:HeadBucket, where AWS asks for s3:ListBucket.
@@ -123,7 +132,7 @@ func newMoto(t *testing.T) *motoAccount {
 	key := m.makeUser(policies)
 	m.exporter = credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, "")
 	m.function = lambda.New(lambda.Config{
-		Binary: function(t), FunctionARN: "arn:aws:lambda:" + region + ":" + account + ":function:provider", Timeout: 15 * time.Second,
+		Binary: function(t), FunctionARN: "arn:aws:lambda:" + region + ":" + account + ":function:provider", Timeout: 30 * time.Second,
 		RetryDelays: []time.Duration{0, 0},
 		Env: map[string]string{
 			"AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretAccessKey, "AWS_SESSION_TOKEN": "",
