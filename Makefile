@@ -92,11 +92,15 @@ test-race: ## Run the tests with the race detector (needs a C compiler)
 
 .PHONY: test-moto
 test-moto: .aws-sam/tools/checks.made ## Run the function against moto, an IAM, STS and S3 written elsewhere
-	$(CHECKS_PATH) MOTO_TEST=1 $(GO_TEST) -count=1 -run '^TestMoto$$' -v ./handler
+	$(CHECKS_PATH) MOTO_TEST=1 $(GO_TEST) -count=1 -timeout 30m -run '^TestMoto$$' -v ./handler
+
+.PHONY: test-sam
+test-sam: .aws-sam/tools/ministack.made .aws-sam/tools/sam.made .aws-sam/tools/checks.made ## Deploy, break, mend and delete with the real SAM CLI, on the AWS of make sandbox
+	SAM_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestSAM$$' -v ./local/sandbox
 
 .PHONY: test-release
 test-release: .aws-sam/tools/checks.made ## Package twice, publish to an S3 on this machine, deploy
-	$(CHECKS_PATH) RELEASE_TEST=1 $(GO_TEST) -count=1 -run '^TestRelease$$' -v ./release
+	$(CHECKS_PATH) RELEASE_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestRelease$$' -v ./release
 
 .PHONY: check
 check: .aws-sam/tools/checks.made ## Check format, code, workflows, template and examples
@@ -142,11 +146,13 @@ package: build ## Make the files of VERSION in dist/ (needs cfn-lint; BUCKET_PRE
 publish: package ## Upload VERSION to the buckets BUCKET_PREFIX-region of REGIONS (needs cfn-lint and the AWS CLI)
 	@go run ./release publish "$(VERSION)"
 
+# SAM prints a reason in a column a quarter of the terminal wide, which tears what is to be pasted to pieces. What is
+# given here replaces parameter_overrides of samconfig.toml, which say that the provider has no bucket.
+BUCKET_NAME = $(if $(BUCKET),BucketName=$(BUCKET),$(if $(filter provider,$(CONFIG_ENV)),'BucketName=""'))
 .PHONY: deploy
-# SAM prints a reason in a column a quarter of the terminal wide, which tears what is to be pasted to pieces.
-deploy: ## Deploy with SAM: BUCKET=name for one bucket (PARAMETERS="Name=value …" for more), CONFIG_ENV=provider for the provider alone
+deploy: ## Deploy with SAM: BUCKET=name, or CONFIG_ENV=provider for the provider alone; PARAMETERS="Name=value …" for more
 	sam build
-	sam deploy --config-env $(CONFIG_ENV) $(if $(BUCKET)$(PARAMETERS),--parameter-overrides $(if $(BUCKET),BucketName=$(BUCKET)) $(PARAMETERS)) || \
+	sam deploy --config-env $(CONFIG_ENV) $(if $(BUCKET)$(PARAMETERS),--parameter-overrides $(BUCKET_NAME) $(PARAMETERS)) || \
 		{ printf '\nThe reasons as a whole, the last first:\n\n'; $(REASONS); exit 1; }
 
 .PHONY: clean

@@ -38,7 +38,7 @@ REGION = "us-east-1"
 ROOT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PATH = os.path.join(PROJECT, ".aws-sam", "tools", "bin")
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 # --- What MiniStack lacks. ---
@@ -181,6 +181,12 @@ def add_what_is_missing():
             resource["ResourceStatus"] = before
 
 
+def end_with_parent():
+    """Ends this process and the functions that it runs when who started it is gone, however that ended."""
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
+
+
 def serve():
     """What the started process does: MiniStack, hooked."""
     try:
@@ -188,6 +194,7 @@ def serve():
     except ImportError as error:
         sys.exit(f"sandbox: this python3 has no MiniStack ({error}): run make sandbox")
     add_what_is_missing()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     sys.argv = ["ministack"]
     importlib.import_module("ministack.app").main()
 
@@ -224,7 +231,7 @@ def start(directory, port, log):
     return subprocess.Popen(
         [sys.executable, os.path.abspath(__file__), "--serve"],
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,

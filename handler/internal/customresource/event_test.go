@@ -1,8 +1,11 @@
 package customresource
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 )
@@ -45,4 +48,21 @@ func TestResponseURL(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInvokeAnswersAtItsEndpoint has a variable set, so that it does not run
+// beside others.
+func TestInvokeAnswersAtItsEndpoint(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL", "http://localstack:4566")
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(context.Context, *Request) (map[string]any, error) { return nil, nil })
+		event := testEvent("Create")
+		event.ResponseURL = "http://localstack:4566" + testPath + "?" + testQuery
+		if err := b.invoke(event, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if puts := b.sent(); len(puts) != 1 {
+			t.Errorf("%d verdicts were sent, want one", len(puts))
+		}
+	})
 }
