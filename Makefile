@@ -95,7 +95,7 @@ test-moto: .aws-sam/tools/checks.made ## Run the function against moto, an IAM, 
 	$(CHECKS_PATH) MOTO_TEST=1 $(GO_TEST) -count=1 -timeout 30m -run '^TestMoto$$' -v ./handler
 
 .PHONY: test-sam
-test-sam: .aws-sam/tools/ministack.made .aws-sam/tools/sam.made .aws-sam/tools/checks.made ## Deploy, break, mend and delete with the real SAM CLI, on the AWS of make sandbox
+test-sam: .aws-sam/tools/ministack.made .aws-sam/tools/sam.made .aws-sam/tools/checks.made ## Deploy, break, repair and delete with the real SAM CLI, on the AWS of make sandbox
 	SAM_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestSAM$$' -v ./local/sandbox
 
 .PHONY: test-release
