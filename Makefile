@@ -98,6 +98,10 @@ test-moto: .aws-sam/tools/checks.made ## Run the function against moto, an IAM, 
 test-sam: .aws-sam/tools/ministack.made .aws-sam/tools/sam.made .aws-sam/tools/checks.made ## Deploy, break, repair and delete with the real SAM CLI, on the AWS of make sandbox
 	SAM_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestSAM$$' -v ./local/sandbox
 
+.PHONY: test-bitmovin
+test-bitmovin: .aws-sam/tools/bitmovin.made ## Run Bitmovin's own SDK against the stand-in of its API, and against what the function registers there
+	BITMOVIN_TEST=1 $(GO_TEST) -count=1 -timeout 30m -run '^TestBitmovin$$' -v ./handler
+
 .PHONY: test-release
 test-release: .aws-sam/tools/checks.made ## Package twice, publish to an S3 on this machine, deploy
 	$(CHECKS_PATH) RELEASE_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestRelease$$' -v ./release

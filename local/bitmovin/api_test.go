@@ -102,6 +102,14 @@ func TestCreate(t *testing.T) {
 		{"unknown mode", body("o", `,"externalIdMode":"OTHER"`), 400, nil},
 		{"unknown field", body("o", `,"external":"mine"`), 400, nil},
 		{"read-only field", body("o", `,"id":"mine"`), 400, nil},
+		{"public", body("o", `,"acl":[{"permission":"PUBLIC_READ"}]`), 201, func(string) bool { return true }},
+		{"private", body("o", `,"acl":[{"permission":"PRIVATE","scope":"any"}]`), 201, func(string) bool { return true }},
+		{"empty acl", body("o", `,"acl":[]`), 201, func(string) bool { return true }},
+		{"unknown permission", body("o", `,"acl":[{"permission":"PUBLIC_WRITE"}]`), 400, nil},
+		{"acl without a permission", body("o", `,"acl":[{"scope":"any"}]`), 400, nil},
+		{"acl with an unknown field", body("o", `,"acl":[{"permission":"PRIVATE","grantee":"me"}]`), 400, nil},
+		{"acl that is no list", body("o", `,"acl":"PRIVATE"`), 400, nil},
+		{"unknown region", body("o", `,"cloudRegion":"EU_WEST_9"`), 400, nil},
 		{"no bucket", `{"type":"S3_ROLE_BASED","roleArn":"r"}`, 400, nil},
 		{"no type", `{"bucketName":"b","roleArn":"r"}`, 400, nil},
 		{"no JSON", `{`, 400, nil},
@@ -121,6 +129,27 @@ func TestCreate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestACL: the acl is stored as it was given, and every answer has it.
+func TestACL(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		a := start(t, bitmovin.Options{})
+		want := []bitmovin.ACLEntry{{Permission: "PRIVATE"}, {Permission: "PUBLIC_READ", Scope: "any"}}
+		created := a.call(t, http.MethodPost, path, body("o", `,"acl":[{"permission":"PRIVATE"},{"permission":"PUBLIC_READ","scope":"any"}]`))
+		got := a.call(t, http.MethodGet, path+"/"+created.Data.Result.ID, "")
+		listed := a.call(t, http.MethodGet, path, "").Data.Result.Items
+		if len(listed) != 1 {
+			t.Fatalf("%d outputs are listed, want one", len(listed))
+		}
+		for name, acl := range map[string][]bitmovin.ACLEntry{
+			"created": created.Data.Result.ACL, "got": got.Data.Result.ACL, "listed": listed[0].ACL,
+		} {
+			if !slices.Equal(acl, want) {
+				t.Errorf("%s: acl %v, want %v", name, acl, want)
+			}
+		}
+	})
 }
 
 func TestLife(t *testing.T) {

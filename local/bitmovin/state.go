@@ -36,4 +36,14 @@ type Output struct {
 	MD5MetaTag       string          `json:"md5MetaTag,omitempty"`
 	CloudRegion      string          `json:"cloudRegion,omitempty"`
 	SignatureVersion string          `json:"signatureVersion,omitempty"`
+	ACL              []ACLEntry      `json:"acl,omitempty"`
+}
+
+// An ACLEntry says who may read what is written through an output.
+// https://github.com/bitmovin/bitmovin-api-sdk-go/blob/main/model/acl_entry.go
+type ACLEntry struct {
+	// Permission is PUBLIC_READ or PRIVATE.
+	Permission string `json:"permission"`
+	// Scope is stored and not used.
+	Scope string `json:"scope,omitempty"`
 }
