@@ -106,6 +106,18 @@ test-bitmovin: .aws-sam/tools/bitmovin.made ## Run Bitmovin's own SDK against th
 test-release: .aws-sam/tools/checks.made ## Package twice, publish to an S3 on this machine, deploy
 	$(CHECKS_PATH) RELEASE_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestRelease$$' -v ./release
 
+.PHONY: test-aws
+# With SANDBOX=1 on the AWS of make sandbox, by this project's tools. Else by the user's own, wherever the user's
+# environment points; exec, so that Ctrl-C and a kill reach what has to clean up.
+test-aws: $(if $(SANDBOX),.aws-sam/tools/ministack.made .aws-sam/tools/sam.made .aws-sam/tools/checks.made) ## Try all on the account of your credentials, and remove it (asks; YES=1: do not; CLEAN=id: remove what a killed run left); SANDBOX=1: on the AWS of make sandbox
+ifdef SANDBOX
+	AWS_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestAcceptance$$' -v ./local/acceptance
+else
+	@mkdir -p build/acceptance
+	@CGO_ENABLED=0 go build -o build/acceptance/acceptance ./local/acceptance
+	@exec build/acceptance/acceptance $(if $(YES),-yes) $(if $(CLEAN),-clean $(CLEAN))
+endif
+
 .PHONY: check
 check: .aws-sam/tools/checks.made ## Check format, code, workflows, template and examples
 	@unformatted=$$(gofmt -s -l $(GO_DIRS)) && test -z "$$unformatted" || \

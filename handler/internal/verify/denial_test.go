@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,18 +22,7 @@ import (
 // page puts into one is a space here.
 func TestParseDenial(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("testdata", "denials.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tests []struct {
-		Name, Source, Message, Action, Resource string
-		Layer                                   Layer
-		Explicit                                bool
-	}
-	if err := json.Unmarshal(text, &tests); err != nil {
-		t.Fatal(err)
-	}
+	tests := testedDenials(t)
 	for _, test := range tests {
 		t.Run(test.Name, func(t *testing.T) {
 			t.Parallel()
@@ -41,6 +31,102 @@ func TestParseDenial(t *testing.T) {
 				t.Errorf("%s\n(-want +got):\n%s", test.Source, diff)
 			}
 		})
+	}
+}
+
+// A testedDenial is a message with what it means.
+type testedDenial struct {
+	Name, Source, Message, Action, Resource string
+	Layer                                   Layer
+	Explicit                                bool
+}
+
+func testedDenials(t *testing.T) []testedDenial {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "denials.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []testedDenial
+	if err := json.Unmarshal(text, &tests); err != nil {
+		t.Fatal(err)
+	}
+	return tests
+}
+
+// A recorded is a message of AWS's that somebody has recorded.
+type recorded struct {
+	Name    string `json:"name"`
+	Source  string `json:"source"`
+	Message string `json:"message"`
+}
+
+// What differs from one message of a form to the next.
+var (
+	anARN    = regexp.MustCompile(`"?arn:[^\s"]+"?`)
+	anAction = regexp.MustCompile(`\b[a-z0-9-]+:[A-Z]\w+`)
+)
+
+// form is a message without the names in it.
+func form(message string) string {
+	return anAction.ReplaceAllString(anARN.ReplaceAllString(message, "ARN"), "ACTION")
+}
+
+// unknownDenials returns those messages of denials of which the parser reads
+// no action or no layer, and which have not the form of one that is tested.
+func unknownDenials(t *testing.T, messages []recorded) []recorded {
+	t.Helper()
+	forms := map[string]bool{}
+	for _, test := range testedDenials(t) {
+		forms[form(test.Message)] = true
+	}
+	unknown := []recorded{}
+	for _, m := range messages {
+		if d := parseDenial(m.Message); (d.action == "" || d.layer == layerUnknown) && !forms[form(m.Message)] {
+			unknown = append(unknown, m)
+		}
+	}
+	return unknown
+}
+
+func TestUnknownDenials(t *testing.T) {
+	t.Parallel()
+	const caller = "User: arn:aws:iam::111122223333:user/caller is not authorized to perform: "
+	known := []recorded{
+		{Name: "a layer", Message: caller + `s3:PutObject on resource: "arn:aws:s3:::b/k" with an explicit deny in a resource-based policy`},
+		{Name: "STS", Message: caller + "sts:AssumeRole on resource: arn:aws:iam::111122223333:role/exports"},
+	}
+	unknown := []recorded{
+		{Name: "no action", Message: "You may not do this"},
+		{Name: "a new layer", Message: caller + "s3:PutObject because no declarative policy allows the s3:PutObject action"},
+		{Name: "a new ending", Message: caller + "sts:AssumeRole on resource: arn:aws:iam::111122223333:role/exports today"},
+	}
+	if diff := cmp.Diff(unknown, unknownDenials(t, append(known, unknown...))); diff != "" {
+		t.Errorf("unknown (-want +got):\n%s", diff)
+	}
+}
+
+// TestRecordedDenials reads the denials that make test-aws has recorded, and
+// writes those that the parser does not know, ready for denials.json.
+func TestRecordedDenials(t *testing.T) {
+	t.Parallel()
+	in, out := os.Getenv("RECORDED_DENIALS"), os.Getenv("UNKNOWN_DENIALS")
+	if in == "" || out == "" {
+		t.Skip("make test-aws runs this: it names the files")
+	}
+	text, err := os.ReadFile(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages []recorded
+	if err := json.Unmarshal(text, &messages); err != nil {
+		t.Fatal(err)
+	}
+	if text, err = json.MarshalIndent(unknownDenials(t, messages), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(out, text, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
