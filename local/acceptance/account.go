@@ -268,8 +268,8 @@ func (a *account) left(ctx context.Context, bucket string) ([]string, error) {
 // pollEvery is the pause between two looks at what takes its time.
 const pollEvery = 3 * time.Second
 
-// waitUntilQuiet waits until nothing of a stack is in progress; nil if it is gone.
-func (a *account) waitUntilQuiet(ctx context.Context, name string) (*stack, error) {
+// waitUntilDone waits until nothing of a stack is in progress; nil if it is gone.
+func (a *account) waitUntilDone(ctx context.Context, name string) (*stack, error) {
 	for {
 		s, err := a.describe(ctx, name)
 		if err != nil || s == nil || !s.inProgress() {

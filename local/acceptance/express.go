@@ -39,7 +39,7 @@ func (r *runner) tryExpress(ctx context.Context) {
 		began := time.Now()
 		err := s.do()
 		if err != nil {
-			err = r.because(ctx, r.express, err)
+			err = r.withReasons(ctx, r.express, err)
 		}
 		r.note(fmt.Sprintf("%s, %.0f s: %s", s.name, time.Since(began).Seconds(), r.outcome(ctx, err)))
 		if ctx.Err() != nil {

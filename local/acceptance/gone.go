@@ -98,7 +98,7 @@ func (a *account) removeStack(ctx context.Context, name string, tell func(string
 		_ = a.aws(ctx, nil, "cloudformation", "cancel-update-stack", "--stack-name", name) // it may just have ended
 	}
 	if s.StackStatus != "CREATE_IN_PROGRESS" { // which can be deleted at once
-		if s, err = a.waitUntilQuiet(ctx, s.StackID); err != nil || s == nil {
+		if s, err = a.waitUntilDone(ctx, s.StackID); err != nil || s == nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (a *account) removeStack(ctx context.Context, name string, tell func(string
 		if err := a.aws(ctx, nil, "cloudformation", "delete-stack", "--stack-name", s.StackID); err != nil {
 			return err
 		}
-		if s, err = a.waitUntilQuiet(ctx, s.StackID); err != nil {
+		if s, err = a.waitUntilDone(ctx, s.StackID); err != nil {
 			return err
 		}
 		if s == nil {

@@ -22,10 +22,11 @@ const (
 	// page gets the record of a run on an account; all else is below buildDir.
 	page     = "docs/acceptance.md"
 	buildDir = "build/acceptance"
-	// most is how long a run may take before it is given up and cleaned up.
-	most = time.Hour
-	// cleaning is how long that may take.
-	cleaning = 20 * time.Minute
+	// runLimit is how long a run may take before it is given up and cleaned up: both fit
+	// into the hour that credentials are often good for.
+	runLimit = 40 * time.Minute
+	// cleanUpLimit is how long that may take.
+	cleanUpLimit = 20 * time.Minute
 )
 
 func main() {
@@ -75,7 +76,7 @@ func run(ctx context.Context, stop func(), args []string, in io.Reader, out io.W
 			return err
 		}
 	}
-	return r.whole(ctx, stop)
+	return r.runAll(ctx, stop)
 }
 
 // plan says what a run makes, what that costs, and what to do if it is killed.

@@ -58,14 +58,14 @@ var steps = []step{
 	{"nothing left", (*runner).nothingLeft},
 }
 
-// whole runs all, cleans up, and writes the record.
-func (r *runner) whole(ctx context.Context, stop func()) (err error) {
+// runAll does every step, cleans up, and writes the record.
+func (r *runner) runAll(ctx context.Context, stop func()) (err error) {
 	defer func() {
 		err = errors.Join(err, r.cleanUp(ctx, stop))
 		r.record.end(err)
 		err = errors.Join(err, r.write(ctx.Err() != nil))
 	}()
-	limited, cancel := context.WithTimeout(ctx, most)
+	limited, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
 	for _, s := range steps {
 		if err := r.perform(limited, s); err != nil {
@@ -99,7 +99,7 @@ func (r *runner) cleanUp(ctx context.Context, stop func()) error {
 	stop()
 	ctx, again := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer again()
-	ctx, cancel := context.WithTimeout(ctx, cleaning)
+	ctx, cancel := context.WithTimeout(ctx, cleanUpLimit)
 	defer cancel()
 	r.say("… cleaning up")
 	tell := func(what string) { r.say("  " + what) }
@@ -136,16 +136,16 @@ func (r *runner) samDeploy(ctx context.Context, stackName string, flags []string
 
 func (r *runner) deploy(ctx context.Context) (string, error) {
 	if err := r.samDeploy(ctx, r.stack, nil); err != nil {
-		return "", r.because(ctx, r.stack, err)
+		return "", r.withReasons(ctx, r.stack, err)
 	}
 	var err error
 	r.roleName, err = r.physicalID(ctx, r.stack, "ExportAccess")
 	return "the stack is CREATE_COMPLETE", err
 }
 
-// because adds the reasons that CloudFormation gives to an error of SAM's, whose
+// withReasons adds the reasons that CloudFormation gives to an error of SAM's, whose
 // table tears them to pieces.
-func (r *runner) because(ctx context.Context, stackName string, err error) error {
+func (r *runner) withReasons(ctx context.Context, stackName string, err error) error {
 	events, failed := r.failures(ctx, stackName)
 	if failed != nil || len(events) == 0 || ctx.Err() != nil {
 		return err
@@ -206,8 +206,7 @@ func (r *runner) checks(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d checks: all PASS but %s, a WARN as in every new bucket; the bucket is empty", len(checks), aclsOff), nil
 }
 
-// assume tries to assume the role as the caller, whom it does not trust. Some
-// local AWS lets its root do everything.
+// assume tries to assume the role as the caller, whom it does not trust.
 func (r *runner) assume(ctx context.Context) (string, error) {
 	s, err := r.describe(ctx, r.stack)
 	if err != nil || s == nil {
@@ -220,17 +219,15 @@ func (r *runner) assume(ctx context.Context) (string, error) {
 	case code == "AccessDenied":
 		r.record.message("sts:AssumeRole by the caller", message)
 		return "denied to the caller", nil
-	case err == nil && r.local:
-		return "not judged: this AWS lets the caller, its root, assume every role", nil
 	case err == nil:
 		return "", errors.New("the caller can assume the role, which is to trust Bitmovin's user alone")
 	}
 	return "", err
 }
 
-// denials is how often an update is tried that a bucket policy is to deny, or
+// tries is how often an update is tried that a bucket policy is to deny, or
 // to let through: S3 says that a policy is in force after a short while.
-const denials = 3
+const tries = 3
 
 func (r *runner) deny(ctx context.Context) (string, error) {
 	var err error
@@ -241,7 +238,7 @@ func (r *runner) deny(ctx context.Context) (string, error) {
 	if err := r.putBucketPolicy(ctx, r.bucket, r.denied); err != nil {
 		return "", err
 	}
-	for try := range denials {
+	for try := range tries {
 		if err = r.samDeploy(ctx, r.stack, nil, fmt.Sprintf("VerificationTrigger=denied-%d", try)); err != nil {
 			break
 		}
@@ -272,7 +269,7 @@ func (r *runner) partition() string {
 }
 
 func (r *runner) rolledBack(ctx context.Context) (string, error) {
-	s, err := r.waitUntilQuiet(ctx, r.stack)
+	s, err := r.waitUntilDone(ctx, r.stack)
 	if err != nil {
 		return "", err
 	}
@@ -300,11 +297,11 @@ func (r *runner) paste(ctx context.Context) (string, error) {
 	if err := r.putBucketPolicy(ctx, r.bucket, r.denied); err != nil {
 		return "", err
 	}
-	for try := range denials {
+	for try := range tries {
 		if err = r.samDeploy(ctx, r.stack, nil, fmt.Sprintf("VerificationTrigger=fixed-%d", try)); err == nil {
 			break
 		}
-		err = r.because(ctx, r.stack, err)
+		err = r.withReasons(ctx, r.stack, err)
 	}
 	if err != nil {
 		return "", err
@@ -335,7 +332,7 @@ const updated = "exports/"
 
 func (r *runner) update(ctx context.Context) (string, error) {
 	if err := r.samDeploy(ctx, r.stack, nil, "ObjectPrefix="+updated); err != nil {
-		return "", r.because(ctx, r.stack, err)
+		return "", r.withReasons(ctx, r.stack, err)
 	}
 	if _, err := r.verified(ctx, r.stack); err != nil {
 		return "", err
@@ -361,7 +358,7 @@ func (r *runner) delete(ctx context.Context) (string, error) {
 	if err := r.samDelete(ctx, r.stack); err != nil {
 		return "", err
 	}
-	if now, err := r.waitUntilQuiet(ctx, s.StackID); err != nil || now != nil {
+	if now, err := r.waitUntilDone(ctx, s.StackID); err != nil || now != nil {
 		return "", errors.Join(err, fmt.Errorf("after sam delete the stack is %+v", now))
 	}
 	return fmt.Sprintf("sam delete; the stack had %d resources", len(r.made)), nil

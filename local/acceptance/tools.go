@@ -23,8 +23,8 @@ type toolbox struct {
 	log io.Writer
 }
 
-// goodbye is how long a tool has to end when it is interrupted.
-const goodbye = 30 * time.Second
+// interruptGrace is how long a tool has to end when it is interrupted.
+const interruptGrace = 30 * time.Second
 
 // run runs a tool and returns what it prints on its standard output.
 func (b *toolbox) run(ctx context.Context, tool string, args ...string) (string, error) {
@@ -34,7 +34,7 @@ func (b *toolbox) run(ctx context.Context, tool string, args ...string) (string,
 	// program, and not by the Ctrl-C that ends what it was used for.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
-	cmd.WaitDelay = goodbye
+	cmd.WaitDelay = interruptGrace
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, b.log), io.MultiWriter(&said, b.log)
 	_, _ = fmt.Fprintf(b.log, "\n$ %s %s\n", tool, strings.Join(args, " "))
