@@ -54,7 +54,7 @@ const goneWithin = 5 * time.Minute
 
 // remains returns what of the resources is still there, also after a while.
 func (a *account) remains(ctx context.Context, resources []resource) ([]resource, error) {
-	ctx, cancel := context.WithTimeout(ctx, goneWithin)
+	limited, cancel := context.WithTimeout(ctx, goneWithin) // of the pauses, so that a look is whole
 	defer cancel()
 	left := slices.DeleteFunc(slices.Clone(resources), func(r resource) bool { return r.PhysicalResourceID == "" })
 	for {
@@ -68,8 +68,8 @@ func (a *account) remains(ctx context.Context, resources []resource) ([]resource
 				still = append(still, r)
 			}
 		}
-		if left = still; len(left) == 0 || !pause(ctx, pollEvery) {
-			return left, nil
+		if left = still; len(left) == 0 || !pause(limited, pollEvery) {
+			return left, ctx.Err()
 		}
 	}
 }
