@@ -94,6 +94,10 @@ test-race: ## Run the tests with the race detector (needs a C compiler)
 test-moto: .aws-sam/tools/checks.made ## Run the function against moto, an IAM, STS and S3 written elsewhere
 	$(CHECKS_PATH) MOTO_TEST=1 $(GO_TEST) -count=1 -timeout 30m -run '^TestMoto$$' -v ./handler
 
+.PHONY: test-rie
+test-rie: .aws-sam/tools/rie-$(RIE_VERSION).made ## Run the events in AWS's own Runtime Interface Emulator
+	PATH="$(TOOLS)/bin:$$PATH" RIE_TEST=1 $(GO_TEST) -count=1 -timeout 30m -run '^TestRIE$$' -v ./local
+
 .PHONY: test-sam
 test-sam: .aws-sam/tools/ministack.made .aws-sam/tools/sam.made .aws-sam/tools/checks.made ## Deploy, break, repair and delete with the real SAM CLI, on the AWS of make sandbox
 	SAM_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestSAM$$' -v ./local/sandbox

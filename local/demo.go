@@ -45,7 +45,7 @@ func demo(ctx context.Context, p parts, o aws.Options, registers bool, c *consol
 
 func newStory(p parts, o aws.Options, c *console.Console) *story {
 	s := &story{Console: c}
-	s.desk = newDesk(p, o, account, region, s.showEvent)
+	s.desk = newDesk(p, o, account, region, randomIDs, s.showEvent)
 	s.addBucket(bucketName, "")
 	return s
 }

@@ -55,11 +55,15 @@ type desk struct {
 	api             *bitmovin.API
 }
 
-// newDesk starts a desk. What happens to its stacks is told to onEvent, if that is set.
-func newDesk(p parts, o aws.Options, account, region string, onEvent func(cloudformation.Event)) *desk {
-	cloud, api := aws.Start(o), bitmovin.Start(bitmovin.Options{})
+// randomIDs is the seed of a desk whose ids are random.
+const randomIDs = 0
+
+// newDesk starts a desk. Its ids come from the seed. What happens to its stacks is told
+// to onEvent, if that is set.
+func newDesk(p parts, o aws.Options, account, region string, seed uint64, onEvent func(cloudformation.Event)) *desk {
+	cloud, api := aws.Start(o), bitmovin.Start(bitmovin.Options{Seed: seed})
 	return &desk{p, account, region, cloud, cloudformation.New(cloudformation.Options{
-		Cloud: cloud, Account: account, Region: region, Binary: p.binary, OnEvent: onEvent,
+		Cloud: cloud, Account: account, Region: region, Binary: p.binary, Seed: seed, OnEvent: onEvent,
 		RetryDelays: []time.Duration{0, 0}, // somebody watches, who would have to wait
 		FunctionEnv: map[string]string{"BITMOVIN_API_URL": api.URL()},
 	}), api}

@@ -30,7 +30,7 @@ func invoke(ctx context.Context, p parts, file string, c *console.Console) error
 	if err != nil {
 		return fmt.Errorf("read the StackId of %s: %w", file, err)
 	}
-	d := newDesk(p, aws.Options{}, stack.AccountID, stack.Region, nil)
+	d := newDesk(p, aws.Options{}, stack.AccountID, stack.Region, randomIDs, nil)
 	defer d.close()
 	f, err := d.provide(ctx, e)
 	if err != nil {
@@ -140,6 +140,20 @@ func (e event) origin() event {
 
 // send sends an event whose verdict comes to the desk, and returns it.
 func (d *desk) send(ctx context.Context, f *lambda.Function, e event) (json.RawMessage, error) {
+	return d.deliver(ctx, e, func(body []byte) error {
+		stop := context.AfterFunc(ctx, f.Close)
+		defer stop()
+		attempts := f.Invoke(body).Wait() //nolint:contextcheck // asynchronous, as CloudFormation's
+		if len(attempts) == 0 || attempts[len(attempts)-1].Err != "" {
+			return fmt.Errorf("invoke the function: %+v", attempts)
+		}
+		return nil
+	})
+}
+
+// deliver has an event whose verdict comes to the desk invoke the function, and returns
+// the verdict.
+func (d *desk) deliver(ctx context.Context, e event, invoke func(body []byte) error) (json.RawMessage, error) {
 	inbox, id := d.stacks.Inbox(), e.text("RequestId")
 	e = maps.Clone(e)
 	e["ResponseURL"] = inbox.URL(id)
@@ -147,11 +161,8 @@ func (d *desk) send(ctx context.Context, f *lambda.Function, e event) (json.RawM
 	if err != nil {
 		return nil, fmt.Errorf("encode the event: %w", err)
 	}
-	stop := context.AfterFunc(ctx, f.Close)
-	defer stop()
-	attempts := f.Invoke(body).Wait() //nolint:contextcheck // asynchronous, as CloudFormation's
-	if len(attempts) == 0 || attempts[len(attempts)-1].Err != "" {
-		return nil, fmt.Errorf("invoke the function: %+v", attempts)
+	if err := invoke(body); err != nil {
+		return nil, err
 	}
 	return inbox.Wait(ctx, id)
 }

@@ -55,6 +55,10 @@ func (f *Function) launch() (sandbox, error) {
 	return f.startProcess()
 }
 
+// Environment returns what the function's next sandbox finds in its environment, for
+// something else that runs the function.
+func (f *Function) Environment() map[string]string { return f.config().environment() }
+
 // environment is what Lambda sets, and then Env:
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
 func (c Config) environment() map[string]string {
