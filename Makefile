@@ -98,6 +98,15 @@ test-moto: .aws-sam/tools/checks.made ## Run the function against moto, an IAM, 
 test-rie: .aws-sam/tools/rie-$(RIE_VERSION).made ## Run the events in AWS's own Runtime Interface Emulator
 	PATH="$(TOOLS)/bin:$$PATH" RIE_TEST=1 $(GO_TEST) -count=1 -timeout 30m -run '^TestRIE$$' -v ./local
 
+# The suites whose decisions are replayed, and of the faults those of a Create.
+ORACLE_SUITES := ^Test(Buckets|WrongOwner|NoBucket|PutObjectACL|TooMuch|WarnAndOff|DenialIsMended|Keys|UnusableKey|WrongKeyNamed|KeyCannotBeRead|.*EditedMeanwhile|Boundary|ProviderChangesItsBoundary|AccessMode|FirstInstall|Examples|Owners.*|ProviderServes.*|Scenarios|Create|Propagation|Consumer|ForgedEvent|PlantedRole|Intruder.*|Permissions|Secret.*|Register.*)$$
+.PHONY: test-oracle
+test-oracle: .aws-sam/tools/oracle.made ## Compare the decisions of the suites' runs, and of random roles, with another evaluator's
+	@mkdir -p build && rm -f build/decisions.jsonl
+	RECORD_DECISIONS="$(CURDIR)/build/decisions.jsonl" $(GO_TEST) -count=1 -timeout 30m -run '$(ORACLE_SUITES)' ./handler
+	RECORD_DECISIONS="$(CURDIR)/build/decisions.jsonl" $(GO_TEST) -count=1 -timeout 30m -run '^TestFaults$$/^create/' ./handler
+	ORACLE_TEST="$(CURDIR)/build/decisions.jsonl" $(GO_TEST) -count=1 -timeout 30m -run '^TestOracle$$' -v ./handler
+
 .PHONY: test-sam
 test-sam: .aws-sam/tools/ministack.made .aws-sam/tools/sam.made .aws-sam/tools/checks.made ## Deploy, break, repair and delete with the real SAM CLI, on the AWS of make sandbox
 	SAM_TEST=1 $(GO_TEST) -count=1 -timeout 60m -run '^TestSAM$$' -v ./local/sandbox

@@ -24,6 +24,11 @@ func (c *Cloud) allow(k *call, r request) error {
 	if err != nil {
 		return NotImplemented("what decides on %s: %v", r.Action, err)
 	}
+	if c.options.OnDecision != nil {
+		if err := c.tell(r, d); err != nil {
+			return err
+		}
+	}
 	if !d.Allowed {
 		return fail(http.StatusForbidden, "AccessDenied", "%s", d.message(r))
 	}

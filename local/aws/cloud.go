@@ -23,6 +23,8 @@ type Options struct {
 	// IAMRate is how many IAM calls are served a second, a second's worth of
 	// them at once; the others are throttled. 0 is no limit.
 	IAMRate float64
+	// OnDecision, if set, is told each decision; it may not call the cloud.
+	OnDecision func(Decision)
 	// Network that the cloud is reached by; sockets if it is nil.
 	Network network.Network
 }

@@ -14,6 +14,8 @@ import (
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 type document struct {
 	Layer Layer
+	// text is what was parsed.
+	text string
 	// variables is true if ${…} stands for a condition key's value: only
 	// Version 2012-10-17 knows policy variables.
 	variables  bool
@@ -55,7 +57,7 @@ func parseDocument(layer Layer, text string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &document{Layer: layer}
+	d := &document{Layer: layer, text: text}
 	for _, e := range elements {
 		if err := d.set(e); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.name, err)

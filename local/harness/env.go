@@ -88,6 +88,9 @@ func New(tb testing.TB, o Options) *Env {
 		stacks.Memory = network.NewMemory(o.Seed)
 		o.Network, api.Network = stacks.Memory, stacks.Memory
 	}
+	if f := recordTo(); f != nil && o.OnDecision == nil {
+		o.OnDecision = f.record
+	}
 	e.Cloud, e.API = aws.Start(o.Options), bitmovin.Start(api)
 	stacks.Cloud = e.Cloud
 	stacks.FunctionEnv = map[string]string{"BITMOVIN_API_URL": e.API.URL()}
