@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -84,10 +85,19 @@ func (k *call) global(own map[string][]string) map[string][]string {
 	return all
 }
 
+// documentText is of what characters IAM takes a policy.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+var documentText = regexp.MustCompile(`^[\x09\x0A\x0D\x20-\x{FF}]+$`)
+
 // Check returns the [*Error] with which IAM refuses to store a policy that is
 // malformed, or that names a user or role which does not exist.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 func (s *State) Check(layer Layer, policy string) error {
+	if layer != LayerResource && layer != LayerKey {
+		if err := matches("policyDocument", policy, documentText); err != nil {
+			return err
+		}
+	}
 	d, err := parseDocument(layer, policy)
 	if err != nil {
 		return fail(http.StatusBadRequest, "MalformedPolicyDocument", "%v", err)

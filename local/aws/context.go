@@ -33,6 +33,7 @@ var conditionKeys = map[string]int{
 	"aws:principalorgid":         single,
 	"aws:principalorgpaths":      many,
 	"aws:principalservicename":   single,
+	"aws:principaltag/":          single,
 	"aws:principaltype":          single,
 	"aws:requestedregion":        single,
 	"aws:requesttag/":            single,
@@ -46,6 +47,7 @@ var conditionKeys = map[string]int{
 	"aws:sourcevpc":              single,
 	"aws:sourcevpce":             single,
 	"aws:tagkeys":                many,
+	"aws:userid":                 single,
 	"aws:username":               single,
 	"aws:viaawsservice":          single,
 
@@ -59,7 +61,9 @@ var conditionKeys = map[string]int{
 	"kms:resourcealiases":       many,
 	"kms:viaservice":            single,
 
+	"s3:if-none-match":                single,
 	"s3:max-keys":                     single,
+	"s3:objectcreationoperation":      single,
 	"s3:prefix":                       single,
 	"s3:resourceaccount":              single,
 	"s3:versionid":                    single,
@@ -109,6 +113,13 @@ func (r *request) context() (keyContext, error) {
 		ctx["aws:username"] = []string{c.ARN[strings.LastIndex(c.ARN, "/")+1:]}
 	default:
 		ctx["aws:principaltype"] = []string{"Anonymous"}
+		ctx["aws:userid"] = []string{"anonymous"}
+	}
+	if c.UserID != "" {
+		ctx["aws:userid"] = []string{c.UserID}
+	}
+	for tag, value := range c.Tags {
+		ctx["aws:principaltag/"+strings.ToLower(tag)] = []string{value}
 	}
 	if c.ARN != "" {
 		ctx["aws:principalarn"] = []string{c.ARN}

@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"strings"
 	"time"
@@ -114,11 +115,13 @@ func (c *Cloud) gather(k *call) error {
 	s := k.session
 	account, _ := splitARN(s.arn)
 	if s.role == "" {
-		k.caller = principal{ARN: s.arn, Account: account}
+		k.caller = principal{ARN: s.arn, Account: account, UserID: userID(s.arn)}
 		return c.identityPolicies(&k.caller, c.state.Users[s.arn].Inline, nil)
 	}
 	role := c.roleOf(s)
-	k.caller = principal{ARN: role.ARN(), Session: s.arn, Account: account}
+	k.caller = principal{
+		ARN: role.ARN(), Session: s.arn, Account: account, UserID: role.ID + ":" + baseName(s.arn), Tags: role.Tags,
+	}
 	if role.Boundary != "" {
 		boundary, err := c.managed(LayerBoundary, role.Boundary)
 		if err != nil {
@@ -128,6 +131,10 @@ func (c *Cloud) gather(k *call) error {
 	}
 	return c.identityPolicies(&k.caller, role.Inline, role.Attached)
 }
+
+// userID is the unique id of a user, which is always the same here.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+func userID(arn string) string { return fmt.Sprintf("AIDA%08X", crc32.ChecksumIEEE([]byte(arn))) }
 
 func (c *Cloud) identityPolicies(p *principal, inline map[string]string, attached []string) error {
 	for name, text := range inline {

@@ -58,6 +58,11 @@ type principal struct {
 	// Service is the service's principal, such as lambda.amazonaws.com.
 	Service string
 	Account string
+	// UserID is the unique id of the user; of a role's session the role's, a colon and
+	// the session's name.
+	UserID string
+	// Tags of the user or role.
+	Tags map[string]string
 	// Identity holds the inline and attached policies of the user or role.
 	Identity []*document
 	// Boundary is the permissions boundary, or nil.
@@ -330,7 +335,7 @@ func (p *patterns) matchResource(resource string, ctx keyContext, variables bool
 		if err != nil {
 			return false, err
 		}
-		if resolved && g.matchARN(resource) {
+		if resolved && g.matchResource(resource) {
 			return !p.not, nil
 		}
 	}

@@ -219,7 +219,7 @@ func TestStatementMatches(t *testing.T) {
 		{"resource with case", "s3:PutObject", objectARN, `"Action":"*","Resource":"arn:aws:s3:::bucket/KEY"`, false},
 		{"bucket is not its objects", "s3:PutObject", objectARN, `"Action":"*","Resource":"arn:aws:s3:::bucket"`, false},
 		{"objects below a prefix", "s3:PutObject", "arn:aws:s3:::bucket/a:b/c", `"Action":"*","Resource":"arn:aws:s3:::bucket/a*"`, true},
-		{"a wildcard stays between colons", "iam:GetRole", "arn:aws:iam::1:role/a:role/b", `"Action":"*","Resource":"arn:aws:*:role/b"`, false},
+		{"a * that ends a part runs on over parts", "iam:GetRole", "arn:aws:iam::1:role/a:role/b", `"Action":"*","Resource":"arn:aws:*:role/b"`, true},
 		{"parts left out match anything", "iam:GetRole", roleARN, `"Action":"*","Resource":"arn:aws:iam::*"`, true},
 		{"an action without resource", "s3:ListAllMyBuckets", "*", `"Action":"*","Resource":"arn:aws:s3:::*"`, false},
 		{"NotResource", "s3:PutObject", objectARN, `"Action":"*","NotResource":"arn:aws:s3:::other/*"`, true},
@@ -227,6 +227,9 @@ func TestStatementMatches(t *testing.T) {
 		{"variable", "s3:PutObject", "arn:aws:s3:::bucket/ann/x", `"Action":"*","Resource":"arn:aws:s3:::bucket/${aws:username}/*"`, true},
 		{"variable of another", "s3:PutObject", "arn:aws:s3:::bucket/bob/x", `"Action":"*","Resource":"arn:aws:s3:::bucket/${aws:username}/*"`, false},
 		{"variable that is absent", "s3:PutObject", "arn:aws:s3:::bucket/", `"Action":"*","Resource":"arn:aws:s3:::bucket/${sts:ExternalId}"`, false},
+		{"a * that ends a part runs on over colons", "s3:PutObject", "arn:aws:s3:::bucket/x", `"Action":"*","Resource":"arn:aws:s3:*:bucket/x"`, true},
+		{"no other * does", "s3:PutObject", "arn:aws:s3:::bucket/x", `"Action":"*","Resource":"arn:aws:s3:*t/x"`, false},
+		{"what runs on must end right", "s3:PutObject", "arn:aws:s3:::bucket/x", `"Action":"*","Resource":"arn:aws:s3:*:bucket/y"`, false},
 		{"escaped wildcard", "s3:PutObject", "arn:aws:s3:::bucket/x", `"Action":"*","Resource":"arn:aws:s3:::bucket/${*}"`, false},
 	}
 	for _, tc := range cases {

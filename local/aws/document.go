@@ -66,7 +66,28 @@ func parseDocument(layer Layer, text string) (*document, error) {
 	if len(d.statements) == 0 {
 		return nil, errors.New("a policy needs a Statement")
 	}
-	return d, nil
+	return d, d.checkVariables()
+}
+
+// checkVariables refuses a policy variable in what comes before the fifth colon of a
+// resource's ARN.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-wheretouse
+func (d *document) checkVariables() error {
+	if !d.variables {
+		return nil
+	}
+	for _, s := range d.statements {
+		if s.resources == nil {
+			continue
+		}
+		for _, t := range s.resources.texts {
+			before, _, found := strings.Cut(t, "${")
+			if found && strings.Count(before, ":") < arnColons {
+				return fmt.Errorf("%q has a policy variable before the fifth colon", t)
+			}
+		}
+	}
+	return nil
 }
 
 func (d *document) set(e member) error {

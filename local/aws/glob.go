@@ -55,18 +55,37 @@ func (g glob) match(t string) bool {
 
 // matchARN matches the six parts of an ARN one by one, so that a * does not
 // reach over a colon. Parts that the pattern leaves out match anything.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
-func (g glob) matchARN(arn string) bool {
-	for range 5 {
-		part, rest, more := strings.Cut(arn, ":")
-		end := slices.Index(g, symbol{':', false})
-		if end < 0 || !more {
-			return g.match(part)
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
+func (g glob) matchARN(arn string) bool { return g.matchParts(arn, arnColons, false) }
+
+// matchResource matches an ARN as a Resource does: there a * that ends a part runs on
+// over colons.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html#reference_policies_elements_resource_wildcards
+func (g glob) matchResource(arn string) bool { return g.matchParts(arn, arnColons, true) }
+
+// arnColons is how many colons part an ARN; more of them belong to its last part.
+const arnColons = 5
+
+func (g glob) matchParts(arn string, colons int, runsOn bool) bool {
+	end := slices.Index(g, symbol{':', false})
+	part, rest, more := strings.Cut(arn, ":")
+	switch {
+	case colons == 0:
+		return g.match(arn)
+	case end < 0 || !more:
+		return g.match(part)
+	case !g[:end].match(part):
+		return false
+	}
+	again := runsOn && end > 0 && g[end-1] == symbol{'*', true}
+	for more {
+		if g[end+1:].matchParts(rest, colons-1, runsOn) {
+			return true
 		}
-		if !g[:end].match(part) {
+		if !again {
 			return false
 		}
-		g, arn = g[end+1:], rest
+		_, rest, more = strings.Cut(rest, ":")
 	}
-	return g.match(arn)
+	return false
 }

@@ -90,9 +90,14 @@ func TestRoleErrors(t *testing.T) {
 		"trust too long": {create(func(in *iam.CreateRoleInput) {
 			in.AssumeRolePolicyDocument = sdk.String(trust(bitmovin, `,"Sid":"`+strings.Repeat("s", 2048)+`"`))
 		}), "LimitExceeded"},
-		"trust is no policy": {create(func(in *iam.CreateRoleInput) { in.AssumeRolePolicyDocument = sdk.String("{}") }), "MalformedPolicyDocument"},
-		"policy is no JSON":  {put("{"), "MalformedPolicyDocument"},
-		"policy too long":    {put(allow(`["s3:`+strings.Repeat("x", 10240)+`"]`, `"*"`)), "LimitExceeded"},
+		"trust is no policy":                        {create(func(in *iam.CreateRoleInput) { in.AssumeRolePolicyDocument = sdk.String("{}") }), "MalformedPolicyDocument"},
+		"policy is no JSON":                         {put("{"), "MalformedPolicyDocument"},
+		"policy of other characters":                {put(allow(`"s3:PutObject"`, `"arn:aws:s3:::exports/年/*"`)), "ValidationError"},
+		"policy of all characters that it may have": {put("\t\r\n" + allow(`"s3:PutObject"`, `"arn:aws:s3:::exports/ÿ/\u5e74/*"`)), ""},
+		"trust of other characters": {create(func(in *iam.CreateRoleInput) {
+			in.AssumeRolePolicyDocument = sdk.String(trust(bitmovin, `,"Condition":{"StringEquals":{"sts:ExternalId":"年"}}`))
+		}), "ValidationError"},
+		"policy too long": {put(allow(`["s3:`+strings.Repeat("x", 10240)+`"]`, `"*"`)), "LimitExceeded"},
 		"no such role": {func(ctx context.Context) error {
 			_, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: sdk.String("none")})
 			return err

@@ -163,6 +163,9 @@ func (k *call) s3Request(b *Bucket, action string) (request, error) {
 			r.Context[key] = []string{k.Params.Get(param)}
 		}
 	}
+	if action == "s3:PutObject" {
+		k.creationContext(r.Context)
+	}
 	if b.Policy == "" {
 		return r, nil
 	}
@@ -172,6 +175,21 @@ func (k *call) s3Request(b *Bucket, action string) (request, error) {
 	}
 	r.ResourcePolicy = policy
 	return r, nil
+}
+
+// creationContext adds what tells the creation of an object from a part of an upload,
+// which takes no conditions.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+func (k *call) creationContext(context map[string][]string) {
+	switch k.Op {
+	case "s3:PutObject":
+		context["s3:ObjectCreationOperation"] = []string{"true"}
+		if match := k.http.Header.Get("If-None-Match"); match != "" {
+			context["s3:if-none-match"] = []string{match}
+		}
+	case "s3:CreateMultipartUpload", "s3:UploadPart":
+		context["s3:ObjectCreationOperation"] = []string{"false"}
+	}
 }
 
 func headBucket(*Cloud, *call, *Bucket) (*reply, error) {
