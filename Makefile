@@ -104,7 +104,7 @@ ORACLE_SUITES := ^Test(Buckets|WrongOwner|NoBucket|PutObjectACL|TooMuch|WarnAndO
 test-oracle: .aws-sam/tools/oracle.made ## Compare the decisions of the suites' runs, and of random roles, with another evaluator's
 	@mkdir -p build && rm -f build/decisions.jsonl
 	RECORD_DECISIONS="$(CURDIR)/build/decisions.jsonl" $(GO_TEST) -count=1 -timeout 30m -run '$(ORACLE_SUITES)' ./handler
-	RECORD_DECISIONS="$(CURDIR)/build/decisions.jsonl" $(GO_TEST) -count=1 -timeout 30m -run '^TestFaults$$/^create/' ./handler
+	RECORD_DECISIONS="$(CURDIR)/build/decisions.jsonl" $(GO_TEST) -count=1 -timeout 30m -run '^TestFaults$$/^(record|create)' ./handler
 	ORACLE_TEST="$(CURDIR)/build/decisions.jsonl" $(GO_TEST) -count=1 -timeout 30m -run '^TestOracle$$' -v ./handler
 
 .PHONY: test-sam
