@@ -156,9 +156,15 @@ func startEmulator(t *testing.T, binary string, env map[string]string) *emulator
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); <-ended })
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it is killed
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-ended
+	})
 	for deadline := time.Now().Add(emulatorStartup); ; time.Sleep(20 * time.Millisecond) {
 		connection, err := net.Dial("tcp", address)
 		if err == nil {
@@ -166,9 +172,8 @@ func startEmulator(t *testing.T, binary string, env map[string]string) *emulator
 			return rie
 		}
 		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("aws-lambda-rie ended (%v):\n%s", err, rie.output(t))
+		case <-ended:
+			t.Fatalf("aws-lambda-rie ended (%v):\n%s", cmd.ProcessState, rie.output(t))
 		default:
 		}
 		if time.Now().After(deadline) {
