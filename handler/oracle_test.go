@@ -76,7 +76,7 @@ func languageDecisions(t *testing.T) []aws.Decision {
 	const object = "arn:aws:s3:::" + bucketName + "/data/a:b.csv"
 	var decisions []aws.Decision
 	synctest.Test(t, func(t *testing.T) {
-		e := newApp(t, options{Options: aws.Options{OnDecision: func(d aws.Decision) { decisions = append(decisions, d) }}})
+		e := newProviderEnv(t, options{Options: aws.Options{OnDecision: func(d aws.Decision) { decisions = append(decisions, d) }}})
 		e.MustApp(base.With(properties{"Verification": "Off", "Tags": harness.Tags("team", "data", "Cost", "1")}))
 		decisions = nil
 		role := e.ExportRole()
@@ -199,7 +199,7 @@ func roleDecisions(t *testing.T) []aws.Decision {
 					}
 				}
 				random := rand.New(rand.NewPCG(seed, seed))
-				e := newApp(t, options{Options: aws.Options{OnDecision: decide}, Seed: seed + 1}, "AllowFullAccess", "true")
+				e := newProviderEnv(t, options{Options: aws.Options{OnDecision: decide}, Seed: seed + 1}, "AllowFullAccess", "true")
 				p := randomProperties(random)
 				e.MustApp(p)
 				role := e.ExportRole()

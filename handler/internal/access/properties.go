@@ -2,6 +2,7 @@ package access
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
@@ -49,7 +50,7 @@ func table() properties.Table[props] {
 			Set: text(func(p *props) *string { return &p.ExternalID }, validExternalID)},
 		{Name: "AccessMode", Allowed: "Restricted or Full",
 			Set: text(func(p *props) *string { return &p.AccessMode }, properties.OneOf(restricted, full))},
-		{Name: "ObjectPrefix", Allowed: "a prefix that ends in / and does not begin with it, without *, ? and ${, of at most 512 bytes",
+		{Name: "ObjectPrefix", Allowed: "a prefix that ends in / and does not begin with it, without *, ?, ${, control characters and what is beyond U+00FF (ÿ), of at most 512 bytes",
 			Set: text(func(p *props) *string { return &p.ObjectPrefix }, validPrefix)},
 		{Name: "RoleName", Allowed: "1 to 64 characters of letters, digits and _+=,.@-",
 			Set: text(func(p *props) *string { return &p.RoleName }, validRoleName)},
@@ -69,8 +70,11 @@ func table() properties.Table[props] {
 
 func anything(string) bool { return true }
 
+// IAM's documents take no character beyond U+00FF:
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
 func validPrefix(s string) bool {
-	return prefixPattern(s) && !strings.Contains(s, "${") && len(s) <= 512
+	refused := func(r rune) bool { return r > unicode.MaxLatin1 || unicode.IsControl(r) }
+	return prefixPattern(s) && !strings.Contains(s, "${") && !strings.ContainsFunc(s, refused) && len(s) <= 512
 }
 
 // decode reads a resource's properties strictly. unknown names those which do
