@@ -10,7 +10,8 @@ GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(FUNCTION_ARCH) go build $(GO_FLAGS
 
 # With the function's own flags, so that what they need as well is compiled once.
 GO_DESK := CGO_ENABLED=0 go run $(GO_FLAGS) ./local
-GO_TEST := CGO_ENABLED=0 go test $(GO_FLAGS)
+# In virtual time each call has a goroutine of its own, which begins with the stack that calls need.
+GO_TEST := CGO_ENABLED=0 GODEBUG=adaptivestackstart=1 go test $(GO_FLAGS)
 
 # Not .aws-sam, where the tools are.
 GO_DIRS := handler local release
@@ -85,6 +86,10 @@ build-ProviderFunction: ## Build the function into ARTIFACTS_DIR; `sam build` ca
 # A bubble of virtual time that cannot go on says nothing until the timeout.
 test: ## Run the tests
 	$(GO_TEST) -timeout 5m ./...
+
+.PHONY: test-all
+test-all: test ## Run the tests, and 20,000 random histories (some ten minutes)
+	$(GO_TEST) -count=1 -timeout 60m -run '^TestHistories$$' -v ./handler -histories 20000
 
 .PHONY: test-race
 test-race: ## Run the tests with the race detector (needs a C compiler)

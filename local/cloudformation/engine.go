@@ -86,7 +86,7 @@ func (e *Engine) Close() {
 	e.stop()
 	e.mu.Unlock()
 	e.work.Wait()
-	for _, f := range e.allFunctions() {
+	for _, f := range e.Functions() {
 		f.Close()
 	}
 	e.inbox.Close()
@@ -115,13 +115,14 @@ func (e *Engine) Function(arn string) *lambda.Function {
 // Logs returns what all functions have printed.
 func (e *Engine) Logs() string {
 	text := ""
-	for _, f := range e.allFunctions() {
+	for _, f := range e.Functions() {
 		text += f.Logs()
 	}
 	return text
 }
 
-func (e *Engine) allFunctions() []*lambda.Function {
+// Functions returns all functions that ever were.
+func (e *Engine) Functions() []*lambda.Function {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var list []*lambda.Function

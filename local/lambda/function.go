@@ -78,6 +78,8 @@ type Function struct {
 	cfg  Config
 	idle []*pooled
 	busy map[*pooled]bool
+	// queue is how long an event waits before its first delivery.
+	queue time.Duration
 }
 
 // A pooled sandbox is one of a function's. Its fields are guarded by Function.mu.
@@ -122,6 +124,14 @@ func (f *Function) Kill() {
 	for _, s := range busy {
 		<-s.gone()
 	}
+}
+
+// Delay has every event that comes from now on wait before its first delivery, as in a
+// queue that is full: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html.
+func (f *Function) Delay(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue = d
 }
 
 // Logs returns everything that the sandboxes and the platform have printed.

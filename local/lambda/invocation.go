@@ -41,8 +41,10 @@ func (f *Function) Invoke(event []byte) *Invocation {
 		close(i.done)
 		return i
 	}
+	queue := f.queue
 	f.work.Go(func() {
 		defer close(i.done)
+		f.pause(queue)
 		f.deliver(i)
 	})
 	return i
@@ -72,10 +74,15 @@ func (f *Function) deliver(i *Invocation) {
 		if a.Err == "" || n >= len(c.RetryDelays) {
 			return
 		}
-		select {
-		case <-time.After(c.RetryDelays[n]):
-		case <-f.ctx.Done():
-		}
+		f.pause(c.RetryDelays[n])
+	}
+}
+
+// pause waits for so long, or until the function is closed.
+func (f *Function) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-f.ctx.Done():
 	}
 }
 

@@ -1,0 +1,241 @@
+package history
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+)
+
+// A History is what happens in one account, one step after the other.
+type History struct {
+	Seed  uint64
+	World World
+	Steps []Step
+}
+
+// A World is what is there before the first step.
+type World struct {
+	// Propagation and ReadLag are those of the cloud.
+	Propagation, ReadLag time.Duration
+	// Bucket is what is special about the second bucket.
+	Bucket string
+	// IAMRate is how many calls of IAM are served a second; 0 is no limit.
+	IAMRate float64
+	// Own: the first stack is template.yaml with a bucket, a provider for itself.
+	Own bool
+}
+
+// A Step is something that somebody does.
+type Step struct {
+	Kind  Kind
+	Stack int
+	// Wanted is what a deployed stack is to have.
+	Wanted Wanted
+	// Edit is what a hand does; Index picks the request that is delivered again.
+	Edit  string
+	Index int
+	// Pause is how long nothing happens, or after how long an operation is cancelled.
+	Pause time.Duration
+	// Beside: the next step does not wait for this one's end.
+	Beside  bool
+	Mishaps []Mishap
+}
+
+// A Kind is that of a step.
+type Kind string
+
+// The kinds of steps.
+const (
+	Deploy    Kind = "deploy"
+	Cancel    Kind = "deploy and cancel"
+	Delete    Kind = "delete"
+	Provide   Kind = "update the provider"
+	ByHand    Kind = "edit by hand"
+	Redeliver Kind = "deliver again"
+	Wait      Kind = "wait"
+)
+
+// shared is a role name that several stacks may want: the first gets it.
+const shared = "shared"
+
+// Wanted is what a stack's resource is to be. The zero value of a field leaves the
+// property out.
+type Wanted struct {
+	Bucket                                    int
+	RoleName, ExternalID, Prefix              string
+	AccessMode, Verification, ProbeWrites, ID string
+	Tag                                       string
+	// Trigger changes nothing but a property that decides nothing.
+	Trigger int
+	// Fails: a sibling fails once the resource is done. Output: the stack registers
+	// an output, which gives the external id. Renamed: the logical id is another.
+	// Retained: the resource stays when its stack is deleted.
+	Fails, Output, Renamed, Retained bool
+}
+
+// A Mishap strikes calls of the function during a step.
+type Mishap struct {
+	// What happens to the call: one of [mishaps].
+	What string
+	// Op is the operation that is struck, or the service where it ends in a colon.
+	Op string
+	// Skip is how many such calls pass first.
+	Skip int
+	// For is how long it lasts, where it does.
+	For time.Duration
+	// Edit is what a hand does at the call.
+	Edit string
+}
+
+// mishaps are what may happen to a call. All of them pass.
+var mishaps = []string{"kill", "kill after", "throttle", "error", "reset", "reset after", "hang", "slow", "outage", "late event", "edit"}
+
+var operations = []string{
+	"iam:CreateRole", "iam:GetRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:DeleteRole", "iam:DeleteRolePolicy",
+	"iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:TagRole", "iam:AttachRolePolicy", "iam:GetRolePolicy", "iam:PutRolePermissionsBoundary",
+	"sts:AssumeRole", "s3:PutObject", "s3:DeleteObject", "s3:HeadBucket", "s3:ListObjectsV2", "s3:GetBucketEncryption",
+	"cloudformation:DescribeStacks", "cloudformation:DescribeStackResource",
+}
+
+var services = []string{"iam:", "sts:", "s3:", "cloudformation:", "kms:"}
+
+// leftOut are kinds of histories in which the function is known to fail. They are not
+// drawn.
+var leftOut = map[string]bool{
+	"IAM shows a role that was deleted":                                     true,
+	"a call has its effect when nobody waits for it any more":               true,
+	"a marker of a check that was killed, where the rollback fails as well": true,
+}
+
+// Draw draws the history of a seed. Most have one or two mishaps.
+func Draw(seed uint64) History {
+	d := drawer{rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // no secret comes of it
+	h := History{Seed: seed, World: World{
+		Propagation: pick(d, 0, 0, time.Second, 5*time.Second, 12*time.Second, 25*time.Second),
+		ReadLag:     pick(d, 0, 0, 0, time.Second, 4*time.Second),
+		Bucket:      pick(d, "plain", "versioned", "with ACLs", "with a key"),
+		IAMRate:     pick(d, 0, 0, 0, 0, 10, 20.),
+		Own:         d.IntN(4) == 0,
+	}}
+	if leftOut["IAM shows a role that was deleted"] {
+		h.World.ReadLag = 0
+	}
+	stacks := pick(d, 1, 1, 2, 2, 3)
+	deployed := make([]Wanted, stacks)
+	for range 2 + d.IntN(7) {
+		h.Steps = append(h.Steps, d.step(deployed))
+	}
+	for range pick(d, 0, 1, 1, 1, 2, 2, 2, 3, 5) {
+		s, m := &h.Steps[d.IntN(len(h.Steps))], d.mishap()
+		if !h.leavesOut(s.Mishaps, m) {
+			s.Mishaps = append(s.Mishaps, m)
+		}
+	}
+	return h
+}
+
+// leavesOut reports whether a mishap beside others is of a kind that is left out.
+func (h History) leavesOut(others []Mishap, m Mishap) bool {
+	deleted := func(m Mishap) bool { return m.Edit == "the role deleted" }
+	killed := func(m Mishap) bool { return strings.HasPrefix(m.What, "kill") }
+	return leftOut["a marker of a check that was killed, where the rollback fails as well"] &&
+		(deleted(m) && slices.ContainsFunc(others, killed) || killed(m) && slices.ContainsFunc(others, deleted))
+}
+
+type drawer struct{ *rand.Rand }
+
+func pick[T any](d drawer, from ...T) T { return from[d.IntN(len(from))] }
+
+// step draws a step, for stacks of which the latest wish is known: most deployments
+// change one or two things.
+func (d drawer) step(deployed []Wanted) Step {
+	n := d.IntN(len(deployed))
+	s := Step{Stack: n, Beside: len(deployed) > 1 && d.IntN(4) == 0}
+	switch d.IntN(20) {
+	case 0, 1:
+		s.Kind, deployed[n] = Delete, Wanted{}
+	case 2:
+		s.Kind, s.Beside = Provide, false
+		s.Edit = pick(d, "its prefix of buckets", "its boundary", "nothing")
+	case 3, 4:
+		s.Kind, s.Beside = ByHand, false
+		s.Edit = pick(d, slicesOfEdits()...)
+	case 5:
+		s.Kind, s.Index, s.Beside = Redeliver, d.IntN(100), false
+	case 6:
+		s.Kind, s.Pause, s.Beside = Wait, time.Duration(1+d.IntN(300))*time.Second, false
+	case 7, 8:
+		s.Kind, s.Pause = Cancel, time.Duration(d.IntN(40_000))*time.Millisecond
+		s.Wanted = d.change(deployed[n])
+	default:
+		s.Kind, s.Wanted = Deploy, d.change(deployed[n])
+	}
+	if s.Kind == Deploy && !s.Wanted.Fails {
+		deployed[n] = s.Wanted
+	}
+	return s
+}
+
+// change draws one or two changes of what a stack has.
+func (d drawer) change(w Wanted) Wanted {
+	w.Fails = d.IntN(6) == 0
+	for range 1 + d.IntN(2) {
+		switch d.IntN(13) {
+		case 0:
+			w.Bucket = d.IntN(2)
+		case 1, 2:
+			w.RoleName = pick(d, "", "", "a", "a", "b", "B", shared, harness.Bystander)
+		case 3:
+			w.ExternalID = pick(d, "", "external-id-1", "external-id-2")
+		case 4, 5:
+			w.Prefix = pick(d, "", "a/", "a/b/")
+		case 6:
+			w.AccessMode = pick(d, "", "Restricted", "Full")
+		case 7:
+			w.Verification = pick(d, "", "", "Enforce", "Warn", "Off")
+		case 8:
+			w.ProbeWrites = pick(d, "", "true", "false")
+		case 9:
+			w.Tag = pick(d, "", "x", "y")
+		case 10:
+			w.Output = !w.Output
+		case 11:
+			w.Renamed = !w.Renamed
+		case 12:
+			w.Retained = !w.Retained
+		}
+	}
+	w.Trigger = d.IntN(3)
+	return w
+}
+
+func (d drawer) mishap() Mishap {
+	m := Mishap{What: pick(d, mishaps...), Op: pick(d, operations...), Skip: pick(d, 0, 0, 0, 1, 1, 2, 3, 5)}
+	switch m.What {
+	case "outage":
+		m.Op, m.For = pick(d, services...), time.Duration(1+d.IntN(60))*time.Second
+	case "late event":
+		m.Op, m.For = "", time.Duration(1+d.IntN(400))*time.Second
+	case "slow":
+		m.For = time.Duration(1+d.IntN(20)) * time.Second
+		if leftOut["a call has its effect when nobody waits for it any more"] {
+			m.For = min(m.For, 4*time.Second)
+		}
+	case "edit":
+		m.Edit = pick(d, slicesOfEdits()...)
+	}
+	return m
+}
+
+func slicesOfEdits() []string {
+	names := make([]string, 0, len(edits()))
+	for name := range edits() {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, cmp.Compare[string])
+	return names
+}

@@ -1,0 +1,86 @@
+package history
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+)
+
+const (
+	anything      = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+	trustAccount  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + harness.Account + `"},"Action":"sts:AssumeRole"}]}`
+	administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+	policyName    = "BitmovinExportAccess"
+)
+
+// An edit is what somebody does by hand: to a stack's role, or else to the buckets.
+type edit struct {
+	role   func(s *aws.State, key string, r *aws.Role)
+	bucket func(b *aws.Bucket)
+	key    func(k *aws.Key)
+	// denies: what exports need is denied then; allows: nothing is any more.
+	denies, allows bool
+}
+
+func edits() map[string]edit {
+	role := func(change func(*aws.Role)) edit {
+		return edit{role: func(_ *aws.State, _ string, r *aws.Role) { change(r) }}
+	}
+	bucket := func(change func(*aws.Bucket)) edit { return edit{bucket: change} }
+	return map[string]edit{
+		"another trust policy": role(func(r *aws.Role) { r.Trust = trustAccount }),
+		"another policy":       role(func(r *aws.Role) { r.Inline[policyName] = anything }),
+		"no policy":            role(func(r *aws.Role) { delete(r.Inline, policyName) }),
+		"one more policy":      role(func(r *aws.Role) { r.Inline["More"] = anything }),
+		"an attached policy":   role(func(r *aws.Role) { r.Attached = append(r.Attached, administrator) }),
+		"no boundary":          role(func(r *aws.Role) { r.Boundary = "" }),
+		"another boundary":     role(func(r *aws.Role) { r.Boundary = administrator }),
+		"no ownership tags": role(func(r *aws.Role) {
+			maps.DeleteFunc(r.Tags, func(key, _ string) bool { return strings.HasPrefix(key, "bitmovin-export-access:") })
+		}),
+		"the role deleted": {role: func(s *aws.State, key string, _ *aws.Role) { delete(s.Roles, key) }},
+		"a bucket policy that denies": {denies: true, bucket: func(b *aws.Bucket) {
+			b.Policy = fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::%s/*",
+				"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::%s:role/bitmovin/*"}}}]}`, b.Name, harness.Account)
+		}},
+		"a key that is disabled": {denies: true, key: func(k *aws.Key) { k.State = "Disabled" }},
+		"nothing that denies": {
+			allows: true, bucket: func(b *aws.Bucket) { b.Policy = "" }, key: func(k *aws.Key) { k.State = "Enabled" },
+		},
+		"ACLs":    bucket(func(b *aws.Bucket) { b.Ownership = "BucketOwnerPreferred" }),
+		"no ACLs": bucket(func(b *aws.Bucket) { b.Ownership = "BucketOwnerEnforced" }),
+	}
+}
+
+// edit does by hand what its name says, to the roles of a stack or to the buckets.
+func (l *life) edit(name string, stack int) {
+	e := edits()[name]
+	l.env.Cloud.Edit(func(s *aws.State) {
+		for _, b := range []string{harness.BucketName, otherBucket} {
+			if e.bucket != nil {
+				e.bucket(s.Buckets[b])
+			}
+		}
+		if k := s.Keys[keyARN]; e.key != nil && k != nil {
+			e.key(k)
+		}
+		for key, r := range maps.Clone(s.Roles) {
+			if id := l.stacks[stack].id; e.role != nil && id != "" && r.Tags[tagStackID] == id {
+				e.role(s, key, r)
+			}
+		}
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, st := range l.stacks {
+		if e.role == nil || i == stack {
+			st.edited = time.Now()
+			st.edits = append(st.edits, name)
+		}
+	}
+	l.denies = e.denies || l.denies && !e.allows
+}

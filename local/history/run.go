@@ -1,0 +1,372 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+	"github.com/bitmovin/bitmovin-export-access/local/lambda"
+)
+
+const (
+	otherBucket = "my-analytics-other"
+	secretARN   = "arn:aws:secretsmanager:" + harness.Region + ":" + harness.Account + ":secret:bitmovin/key-AbCdEf"
+	apiKey      = "secret-of-bitmovin-1"
+	keyARN      = "arn:aws:kms:" + harness.Region + ":" + harness.Account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	rolePath    = "/bitmovin/" + harness.Region + "/" + harness.ProviderStack + "/"
+	tagStackID  = "bitmovin-export-access:stack-id"
+	// outputID is the logical id of the output.
+	outputID = "Output"
+)
+
+// boundaries are the organisation's, one of which the provider has.
+var boundaries = []string{"arn:aws:iam::" + harness.Account + ":policy/house-1", "arn:aws:iam::" + harness.Account + ":policy/house-2"}
+
+// A Result is what came of a history.
+type Result struct {
+	// Violations of the promises; none if all held.
+	Violations []harness.Fault
+	// Calls of the cloud, a line each.
+	Calls []string
+	// Operations is how many operations of stacks there were.
+	Operations int
+}
+
+// Run runs a history in a bubble.
+func Run(t *testing.T, h History, program lambda.Program) (r Result) {
+	t.Helper()
+	var tb *harness.Recorder
+	harness.InBubble(t, func(t *testing.T) {
+		tb = &harness.Recorder{TB: t}
+		l := begin(tb, h, program)
+		defer func() { r.Calls, r.Operations = l.calls(), l.operations }()
+		for i, s := range h.Steps {
+			l.number = i + 1
+			l.step(s)
+			if !s.Beside {
+				l.settle()
+			}
+		}
+		l.settle()
+		l.leave()
+	})
+	r.Violations = tb.Faults()
+	return r
+}
+
+// A life is a history that is run.
+type life struct {
+	tb  *harness.Recorder
+	env *harness.Env
+
+	number     int
+	operations int
+	boundary   int
+	prefixed   bool
+	stacks     []*stack
+	pending    sync.WaitGroup
+	// strikes are the mishaps of the steps that are not settled.
+	strikes []Mishap
+	over    *bool
+
+	mu sync.Mutex
+	// denies: the buckets' policies deny what exports need.
+	denies bool
+}
+
+// A stack is what is known of one: what it is to be, and what has happened to it.
+type stack struct {
+	name string
+	id   string
+	// own: it is template.yaml with a bucket. retains: it may leave roles that it was to
+	// retain.
+	own, retains bool
+	// wanted is what the latest operation that succeeded wanted, next what the one
+	// under way wants.
+	wanted, next Wanted
+	// edited is when a hand was last at its role or buckets, and edits what it did
+	// since the role was last put right.
+	edited time.Time
+	edits  []string
+	// begun is when its operation began, requests how many requests there were then.
+	begun     time.Time
+	requests  int
+	operation *cloudformation.Operation
+	cancelled bool
+	// boundary is that which the role got with its latest request.
+	boundary int
+}
+
+func begin(tb *harness.Recorder, h History, program lambda.Program) *life {
+	l := &life{tb: tb, env: harness.New(tb, harness.Options{
+		Program: program, Seed: h.Seed, Options: aws.Options{Propagation: h.World.Propagation, ReadLag: h.World.ReadLag, IAMRate: h.World.IAMRate},
+	}), over: new(bool)}
+	l.env.AddBystanders()
+	l.env.API.Edit(func(s *bitmovin.State) { s.Keys[apiKey] = []string{"organization-1"} })
+	l.env.Cloud.Edit(func(s *aws.State) {
+		s.Secrets[secretARN] = apiKey
+		for _, arn := range boundaries {
+			s.Policies[arn] = &aws.ManagedPolicy{ARN: arn, Document: anything}
+		}
+		b := &aws.Bucket{Name: otherBucket, Account: harness.Account, Region: harness.Region, Ownership: "BucketOwnerEnforced"}
+		switch h.World.Bucket {
+		case "versioned":
+			b.Versioning = "Enabled"
+		case "with ACLs":
+			b.Ownership = "ObjectWriter"
+		case "with a key":
+			b.Algorithm, b.KMSKey = "aws:kms", keyARN
+			s.Keys[keyARN] = &aws.Key{ARN: keyARN, State: "Enabled", Policy: fmt.Sprintf(
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"kms:*","Resource":"*"}]}`, harness.Account)}
+		}
+		s.Buckets[otherBucket] = b
+	})
+	for i := range 3 {
+		l.stacks = append(l.stacks, &stack{name: fmt.Sprint("app-", i), own: h.World.Own && i == 0})
+	}
+	l.provide()
+	return l
+}
+
+// provide creates or updates the provider.
+func (l *life) provide() {
+	l.operations++
+	p := map[string]string{
+		"BucketName": "", "AllowFullAccess": "true", "BitmovinApiKeySecretArn": secretARN, "PermissionsBoundaryArn": boundaries[l.boundary],
+	}
+	if l.prefixed {
+		p["AllowedBucketPrefix"] = "my-analytics-"
+	}
+	_, err := l.env.DeployText(harness.ProviderStack, l.env.Template(), p)
+	if err != nil && !strings.Contains(err.Error(), "No updates are to be performed") {
+		l.env.Errorf("update the provider: %v", err)
+	}
+	time.Sleep(l.env.Lag())
+}
+
+// step begins a step, and waits for its end unless another may go on beside it.
+func (l *life) step(s Step) {
+	for _, m := range s.Mishaps {
+		l.strike(m, s.Stack)
+	}
+	st := l.stacks[s.Stack]
+	switch s.Kind {
+	case Deploy, Cancel:
+		l.deploy(st, s)
+	case Delete:
+		l.remove(st)
+	case Provide:
+		l.settle()
+		switch s.Edit {
+		case "its boundary":
+			l.boundary = 1 - l.boundary
+		case "its prefix of buckets":
+			l.prefixed = !l.prefixed
+		}
+		l.provide()
+	case ByHand:
+		l.edit(s.Edit, s.Stack)
+	case Redeliver:
+		l.redeliver(s.Index)
+	case Wait:
+		time.Sleep(s.Pause)
+	}
+}
+
+// deploy begins to create or update a stack.
+func (l *life) deploy(st *stack, s Step) {
+	if st.operation != nil {
+		return // as CloudFormation, which refuses a second one
+	}
+	if now, err := l.env.Engine.Stack(st.name); err == nil && now.Status == "ROLLBACK_COMPLETE" {
+		l.remove(st)
+		return
+	}
+	l.env.Track(st.name)
+	template, parameters := s.Wanted.template(st.name), map[string]string(nil)
+	if st.own {
+		s.Wanted.Fails, s.Wanted.Renamed, s.Wanted.Retained, s.Wanted.Tag = false, false, false, ""
+		template, parameters = l.env.Template(), s.Wanted.parameters(st.name)
+	}
+	o, err := l.env.Engine.Start(st.name, template, parameters)
+	if err != nil {
+		if !strings.Contains(err.Error(), "No updates are to be performed") {
+			l.env.Errorf("step %d: %v", l.number, err)
+		}
+		return
+	}
+	st.next, st.cancelled, st.retains = s.Wanted, s.Kind == Cancel, st.retains || s.Wanted.Retained
+	l.watch(st, o)
+	if s.Kind == Cancel {
+		l.pending.Go(func() {
+			time.Sleep(s.Pause)
+			o.Cancel()
+		})
+	}
+}
+
+// remove begins to delete a stack.
+func (l *life) remove(st *stack) {
+	if st.operation != nil {
+		return
+	}
+	if o, err := l.env.Engine.StartDelete(st.name); err == nil {
+		st.next = Wanted{}
+		l.watch(st, o)
+	}
+}
+
+// watch keeps an operation that has begun.
+func (l *life) watch(st *stack, o *cloudformation.Operation) {
+	l.operations++
+	st.operation, st.begun, st.requests = o, time.Now(), len(l.env.Engine.Requests())
+	if s, err := l.env.Engine.Stack(st.name); err == nil {
+		st.id = s.ID
+	}
+}
+
+// redeliver has Lambda deliver a request again, whose answer nobody waits for. An
+// Update is one only if it is its resource's latest: CloudFormation tells nobody which
+// properties it sent last, and so an older one cannot be told from a newer one.
+func (l *life) redeliver(index int) {
+	var all []*cloudformation.Request
+	latest := map[string]bool{}
+	for _, r := range slices.Backward(l.env.Engine.Requests()) {
+		resource := r.StackID + r.LogicalResourceID
+		if r.RequestType != "Update" || !latest[resource] {
+			all = append(all, r)
+		}
+		latest[resource] = true
+	}
+	if len(all) == 0 {
+		return
+	}
+	event := all[index%len(all)].Event
+	for _, st := range l.stacks {
+		if st.id == event.StackID {
+			st.edited = time.Now() // it may bring the provider's boundary along
+			st.edits = append(st.edits, "delivered again")
+		}
+	}
+	event.ResponseURL = l.env.Engine.Inbox().URL(fmt.Sprint("again-", l.number))
+	payload, err := json.Marshal(event)
+	if err != nil {
+		l.env.Fatal(err)
+	}
+	token, _ := event.ResourceProperties["ServiceToken"].(string)
+	f := l.env.Engine.Function(token)
+	l.pending.Go(func() { f.Invoke(payload).Wait() })
+}
+
+// strike injects a mishap, which is over when the steps beside each other are settled.
+func (l *life) strike(m Mishap, stack int) {
+	l.strikes = append(l.strikes, m)
+	begun, over := time.Now(), l.over
+	f := &aws.Fault{Skip: m.Skip, Times: 1, Match: func(c aws.Call) bool { return !*over && strings.HasPrefix(c.Op, m.Op) }}
+	switch m.What {
+	case "kill":
+		f.Do, f.Reset = l.kill, true
+	case "kill after":
+		f.Do, f.Reset, f.After = l.kill, true, true
+	case "throttle":
+		f.Times, f.Code, f.Message = 3, "Throttling", "Rate exceeded"
+	case "error":
+		f.Status, f.Code = http.StatusInternalServerError, "InternalError"
+	case "reset":
+		f.Reset = true
+	case "reset after":
+		f.Reset, f.After = true, true
+	case "hang":
+		f.Hang = true
+	case "slow":
+		f.Do = func() { time.Sleep(m.For) }
+	case "outage":
+		f.Skip, f.Times, f.Status, f.Code = 0, 0, http.StatusServiceUnavailable, "ServiceUnavailable"
+		f.Match = func(c aws.Call) bool { return strings.HasPrefix(c.Op, m.Op) && time.Since(begun) < m.For }
+	case "late event":
+		l.delay(m.For)
+		return
+	case "edit":
+		f.Do = func() { l.edit(m.Edit, stack) }
+	}
+	l.env.Cloud.Inject(f)
+}
+
+// kill kills every function where it is.
+func (l *life) kill() {
+	for _, f := range l.env.Engine.Functions() {
+		f.Kill()
+	}
+}
+
+// delay has the events of every function wait.
+func (l *life) delay(d time.Duration) {
+	for _, f := range l.env.Engine.Functions() {
+		f.Delay(d)
+	}
+}
+
+// settle waits until nothing goes on, and sees that the promises hold.
+func (l *life) settle() {
+	for _, st := range l.stacks {
+		if st.operation != nil {
+			_, _ = st.operation.Wait(context.WithoutCancel(l.env.Context()))
+		}
+	}
+	l.pending.Wait()
+	l.env.WaitForAll()
+	*l.over = true
+	l.over = new(bool)
+	l.delay(0)
+	time.Sleep(l.env.Lag())
+	for _, st := range l.stacks {
+		l.check(st)
+	}
+	l.env.WantBystanders()
+	l.strikes = nil
+}
+
+// leave deletes every stack, once nothing denies that any more. The harness' end sees
+// that nothing is left.
+func (l *life) leave() {
+	l.edit("nothing that denies", 0)
+	l.dropUntagged()
+	for _, st := range l.stacks {
+		l.remove(st)
+	}
+	l.settle()
+}
+
+// dropUntagged deletes the roles that are nobody's any more.
+func (l *life) dropUntagged() {
+	l.env.Cloud.Edit(func(s *aws.State) {
+		for key, r := range s.Roles {
+			if strings.HasPrefix(r.Path, "/bitmovin/") && r.Tags[tagStackID] == "" {
+				delete(s.Roles, key)
+			}
+		}
+	})
+}
+
+// calls are those of the cloud, in words.
+func (l *life) calls() []string {
+	var lines []string
+	for _, c := range l.env.Cloud.Calls() {
+		who := "function"
+		if strings.HasSuffix(c.Caller, "/bitmovin-access-check") {
+			who = "role"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s of the %s for %s: %d %s", c.Start.Format("15:04:05.000"), c.Op, who, c.Resource, c.Status, c.Code))
+	}
+	return lines
+}

@@ -1,0 +1,136 @@
+package history
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Shrink takes away from a history what it can do without: what is left still fails.
+func Shrink(h History, fails func(History) bool) History {
+	for smaller := true; smaller; {
+		smaller = false
+		for _, candidate := range h.smaller() {
+			if fails(candidate) {
+				h, smaller = candidate, true
+				break
+			}
+		}
+	}
+	return h
+}
+
+// smaller returns the histories that lack one thing.
+func (h History) smaller() []History {
+	var all []History
+	add := func(change func(*History)) {
+		c := h
+		c.Steps = slices.Clone(h.Steps)
+		change(&c)
+		all = append(all, c)
+	}
+	for i := range h.Steps {
+		add(func(c *History) { c.Steps = slices.Delete(c.Steps, i, i+1) })
+	}
+	for i, s := range h.Steps {
+		for j := range s.Mishaps {
+			add(func(c *History) { c.Steps[i].Mishaps = slices.Delete(slices.Clone(s.Mishaps), j, j+1) })
+		}
+		if s.Beside {
+			add(func(c *History) { c.Steps[i].Beside = false })
+		}
+	}
+	if h.World.Propagation > 0 {
+		add(func(c *History) { c.World.Propagation = 0 })
+	}
+	if h.World.ReadLag > 0 {
+		add(func(c *History) { c.World.ReadLag = 0 })
+	}
+	if h.World.Bucket != "plain" {
+		add(func(c *History) { c.World.Bucket = "plain" })
+	}
+	if h.World.IAMRate > 0 {
+		add(func(c *History) { c.World.IAMRate = 0 })
+	}
+	return all
+}
+
+// String tells a history in words.
+func (h History) String() string {
+	var b strings.Builder
+	w := h.World
+	fmt.Fprintf(&b, "seed %d: changes are in force after %v and seen after %v; the second bucket is %s", h.Seed, w.Propagation, w.ReadLag, w.Bucket)
+	if w.IAMRate > 0 {
+		fmt.Fprintf(&b, "; IAM serves %v calls a second", w.IAMRate)
+	}
+	if w.Own {
+		b.WriteString("; app-0 is template.yaml with a bucket")
+	}
+	b.WriteString("\n")
+	for i, s := range h.Steps {
+		fmt.Fprintf(&b, "  %d. %s\n", i+1, s)
+	}
+	return b.String()
+}
+
+func (s Step) String() string {
+	var text string
+	switch s.Kind {
+	case Deploy:
+		text = fmt.Sprintf("deploy app-%d with %s", s.Stack, s.Wanted)
+	case Cancel:
+		text = fmt.Sprintf("deploy app-%d with %s, and cancel that after %v", s.Stack, s.Wanted, s.Pause)
+	case Delete:
+		text = fmt.Sprintf("delete app-%d", s.Stack)
+	case Provide, ByHand:
+		text = fmt.Sprintf("%s: %s (app-%d)", s.Kind, s.Edit, s.Stack)
+	case Redeliver:
+		text = fmt.Sprintf("deliver request %d again", s.Index)
+	case Wait:
+		text = fmt.Sprintf("wait %v", s.Pause)
+	}
+	for _, m := range s.Mishaps {
+		text += "; " + m.String()
+	}
+	if s.Beside {
+		text += "; beside the next step"
+	}
+	return text
+}
+
+func (m Mishap) String() string {
+	text := m.What
+	if m.Op != "" {
+		text += fmt.Sprintf(" at %s, after %d of them", m.Op, m.Skip)
+	}
+	if m.For > 0 {
+		text += fmt.Sprintf(", for %v", m.For)
+	}
+	if m.Edit != "" {
+		text += ": " + m.Edit
+	}
+	return text
+}
+
+func (w Wanted) String() string {
+	var parts []string
+	for name, value := range map[string]string{
+		"RoleName": w.RoleName, "ExternalId": w.ExternalID, "ObjectPrefix": w.Prefix, "AccessMode": w.AccessMode,
+		"Verification": w.Verification, "ProbeWrites": w.ProbeWrites, "tag": w.Tag,
+	} {
+		if value != "" {
+			parts = append(parts, name+" "+value)
+		}
+	}
+	slices.Sort(parts)
+	parts = append([]string{w.bucket()}, parts...)
+	for name, is := range map[string]bool{"an output": w.Output, "another logical id": w.Renamed, "a failing sibling": w.Fails, "retained": w.Retained} {
+		if is {
+			parts = append(parts, name)
+		}
+	}
+	if w.Trigger > 0 {
+		parts = append(parts, fmt.Sprint("trigger ", w.Trigger))
+	}
+	return strings.Join(parts, ", ")
+}
