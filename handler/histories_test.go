@@ -26,7 +26,7 @@ func TestHistories(t *testing.T) {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
 				for i := next.Add(1); i <= int64(*histories) && !t.Failed(); i = next.Add(1) {
-					h := history.Draw(*firstSeed + uint64(i) - 1) //nolint:gosec // it is not negative
+					h := history.Draw(*firstSeed + uint64(i) - 1)
 					operations.Add(int64(tryHistory(t, h)))
 				}
 			})

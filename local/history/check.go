@@ -223,6 +223,9 @@ func (l *life) free(st *stack, s *cloudformation.Stack) {
 	}
 	l.operations++
 	st.edits = nil
+	if leftOut["a rollback is continued that has to bring back a replaced role"] {
+		st.edits = []string{"continued"} // until the next operation has put the role right
+	}
 	if _, err := o.Wait(context.WithoutCancel(l.env.Context())); err != nil {
 		l.env.Errorf("step %d: %s is stuck for good: %v", l.number, st.name, err)
 	}
@@ -301,7 +304,7 @@ func (l *life) desired(st *stack, r cloudformation.Resource) harness.RoleState {
 		Trust: harness.Decode(l.tb, harness.BitmovinTrust(l.externalID(st, r))),
 		Tags:  map[string]string{tagStackID: st.id, "bitmovin-export-access:logical-id": w.logicalID()},
 	}
-	if name := w.roleName(st.name); name != "" && !(st.own && w.Output) && !strings.EqualFold(name, r.PhysicalID) {
+	if name := w.roleName(st.name); name != "" && (!st.own || !w.Output) && !strings.EqualFold(name, r.PhysicalID) {
 		s.Name = name
 	}
 	if w.Tag != "" {

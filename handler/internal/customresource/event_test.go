@@ -50,12 +50,12 @@ func TestResponseURL(t *testing.T) {
 	}
 }
 
-// TestInvokeAnswersAtItsEndpoint has a variable set, so that it does not run
-// beside others.
+// TestInvokeAnswersAtItsEndpoint: the function's own endpoint counts.
 func TestInvokeAnswersAtItsEndpoint(t *testing.T) {
-	t.Setenv("AWS_ENDPOINT_URL", "http://localstack:4566")
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, func(context.Context, *Request) (map[string]any, error) { return nil, nil })
+		b.endpoint = "http://localstack:4566"
 		event := testEvent("Create")
 		event.ResponseURL = "http://localstack:4566" + testPath + "?" + testQuery
 		if err := b.invoke(event, time.Minute); err != nil {
