@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -38,6 +39,11 @@ func TestHistories(t *testing.T) {
 // tryHistory runs a history, and tells what is wrong with it in its shortest form.
 func tryHistory(t *testing.T, h history.History) (operations int) {
 	t.Helper()
+	defer func() {
+		if p := recover(); p != nil {
+			panic(fmt.Sprintf("%v\nin %s", p, h))
+		}
+	}()
 	r := history.Run(t, h, program)
 	if len(r.Violations) == 0 {
 		return r.Operations

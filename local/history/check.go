@@ -74,7 +74,7 @@ func (w Wanted) template(stack string) []byte {
 	if w.Output {
 		p["ExternalId"] = map[string]any{"Fn::GetAtt": []string{outputID, "ExternalId"}}
 		list[outputID] = map[string]any{"Type": "Custom::BitmovinAnalyticsOutput", "Properties": map[string]any{
-			"ServiceToken": token, "ApiKeySecretArn": secretARN, "Name": stack, "BucketName": w.bucket(),
+			"ServiceToken": token, "ApiKeySecretArn": harness.SecretARN, "Name": "exports", "BucketName": w.bucket(),
 			"RoleArn": "arn:aws:iam::" + harness.Account + ":role" + rolePath + w.roleName(stack),
 		}}
 	}
@@ -100,7 +100,7 @@ func (w Wanted) parameters(stack string) map[string]string {
 		}
 	}
 	if w.Output {
-		p["BitmovinApiKeySecretArn"] = secretARN
+		p["BitmovinApiKeySecretArn"] = harness.SecretARN
 	} else {
 		p["RoleName"], p["ExternalId"] = w.roleName(stack), w.ExternalID
 	}
@@ -143,6 +143,7 @@ func (l *life) check(st *stack) {
 		l.wantReason(st, s, s.Status == "UPDATE_ROLLBACK_COMPLETE")
 		if l.putRight(st, s) {
 			st.edits, st.boundary = nil, l.boundary
+			l.dropUntagged() // it may be in the way of the boundary's deletion
 		}
 	}
 	l.dropRetained(st, st.wanted.logicalID())
@@ -187,28 +188,47 @@ func (l *life) wantAnswers(st *stack, _ *cloudformation.Stack) {
 	}
 }
 
-// wantReason sees that an operation which failed had a reason to.
+// wantReason sees that an operation which failed had a reason to. The function gets
+// over every mishap but a hand that is at the role or the bucket meanwhile.
 func (l *life) wantReason(st *stack, s *cloudformation.Stack, failed bool) {
-	if !failed || st.next.Fails || st.next.takesName() || st.cancelled || len(l.strikes) > 0 || l.denies || len(st.edits) > 0 {
+	if !failed || st.next.Fails || st.next.takesName() || st.cancelled || l.denied(st.next) || !st.edited.Before(st.begun) {
 		return
 	}
-	l.env.Errorf("step %d: the operation of %s failed for no reason: %s", l.number, st.name, firstFailure(s))
+	l.env.Errorf("step %d: the operation of %s failed for no reason: %s", l.number, st.name, lastFailures(s))
 }
 
-func firstFailure(s *cloudformation.Stack) string {
+// denied reports whether the bucket's policy or its key denies what exports need, and
+// the check is not told to look away.
+func (l *life) denied(w Wanted) (is bool) {
+	if w.Verification == "Off" || w.Verification == "Warn" {
+		return false
+	}
+	l.env.Cloud.View(func(s *aws.State) {
+		b := s.Buckets[w.bucket()]
+		is = b.Policy != "" || b.KMSKey != "" && s.Keys[keyARN].State != "Enabled"
+	})
+	return is
+}
+
+// lastFailures tells the last events that are failures: the stack's own names no cause.
+func lastFailures(s *cloudformation.Stack) string {
 	failures := slices.DeleteFunc(slices.Clone(s.Events), func(e cloudformation.Event) bool { return !strings.HasSuffix(e.Status, "_FAILED") })
 	if len(failures) == 0 {
 		return s.Status
 	}
-	last := failures[len(failures)-1]
-	return last.LogicalID + " " + last.Status + ": " + last.Reason
+	var lines []string
+	for _, e := range failures[max(0, len(failures)-3):] {
+		lines = append(lines, e.LogicalID+" "+e.Status+": "+e.Reason)
+	}
+	return strings.Join(lines, "; ")
 }
 
-// free brings a stack on that is stuck, which it may be only where a hand was at the
-// role meanwhile.
+// free brings a stack on that is stuck, which it may be only where a hand has deleted
+// the role or taken its tags.
 func (l *life) free(st *stack, s *cloudformation.Stack) {
-	if len(st.edits) == 0 {
-		l.env.Errorf("step %d: %s is stuck in %s: %s", l.number, st.name, s.Status, firstFailure(s))
+	taken := func(edit string) bool { return edit == "the role deleted" || edit == "no ownership tags" }
+	if !slices.ContainsFunc(st.edits, taken) {
+		l.env.Errorf("step %d: %s is stuck in %s: %s", l.number, st.name, s.Status, lastFailures(s))
 	}
 	l.dropUntagged()
 	var o *cloudformation.Operation
@@ -369,7 +389,6 @@ func (l *life) wantVerified(st *stack, s *cloudformation.Stack) {
 
 // export does as Bitmovin what an export does.
 func (l *life) export(roleARN, externalID, bucket, prefix string) error {
-	const bitmovinUser = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
 	ctx := context.WithoutCancel(l.env.Context())
 	cfg := l.env.Cloud.Config(bitmovinUser, harness.Region)
 	out, err := sts.NewFromConfig(cfg).AssumeRole(ctx, &sts.AssumeRoleInput{

@@ -65,10 +65,9 @@ const shared = "shared"
 // Wanted is what a stack's resource is to be. The zero value of a field leaves the
 // property out.
 type Wanted struct {
-	Bucket                                    int
-	RoleName, ExternalID, Prefix              string
-	AccessMode, Verification, ProbeWrites, ID string
-	Tag                                       string
+	Bucket                                     int
+	RoleName, ExternalID, Prefix               string
+	AccessMode, Verification, ProbeWrites, Tag string
 	// Trigger changes nothing but a property that decides nothing.
 	Trigger int
 	// Fails: a sibling fails once the resource is done. Output: the stack registers
@@ -128,8 +127,10 @@ func Draw(seed uint64) History {
 	if leftOut["IAM shows a role that was deleted"] {
 		h.World.ReadLag = 0
 	}
-	stacks := pick(d, 1, 1, 2, 2, 3)
-	deployed := make([]Wanted, stacks)
+	deployed := make([]Wanted, pick(d, 1, 1, 2, 2, 3))
+	for i := range deployed {
+		deployed[i].Bucket = d.IntN(2)
+	}
 	for range 2 + d.IntN(7) {
 		h.Steps = append(h.Steps, d.step(deployed, h.World.Own))
 	}
@@ -168,7 +169,7 @@ func (d drawer) step(deployed []Wanted, ownFirst bool) Step {
 	s := Step{Stack: n, Beside: len(deployed) > 1 && d.IntN(4) == 0}
 	switch d.IntN(20) {
 	case 0, 1:
-		s.Kind, deployed[n] = Delete, Wanted{}
+		s.Kind, deployed[n] = Delete, Wanted{Bucket: d.IntN(2)}
 	case 2:
 		s.Kind, s.Beside = Provide, false
 		s.Edit = pick(d, "its prefix of buckets", "its boundary", "nothing")
@@ -205,7 +206,7 @@ func (d drawer) change(w Wanted) Wanted {
 		case 0:
 			w.Bucket = d.IntN(2)
 		case 1, 2:
-			w.RoleName = pick(d, "", "", "a", "a", "b", "B", shared, harness.Bystander)
+			w.RoleName = pick(d, "", "", "a", "b", "B", shared, shared, shared, harness.Bystander)
 		case 3:
 			w.ExternalID = pick(d, "", "external-id-1", "external-id-2")
 		case 4, 5:

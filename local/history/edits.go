@@ -22,8 +22,6 @@ type edit struct {
 	role   func(s *aws.State, key string, r *aws.Role)
 	bucket func(b *aws.Bucket)
 	key    func(k *aws.Key)
-	// denies: what exports need is denied then; allows: nothing is any more.
-	denies, allows bool
 }
 
 func edits() map[string]edit {
@@ -31,6 +29,12 @@ func edits() map[string]edit {
 		return edit{role: func(_ *aws.State, _ string, r *aws.Role) { change(r) }}
 	}
 	bucket := func(change func(*aws.Bucket)) edit { return edit{bucket: change} }
+	denies := func(action, below string) edit {
+		return bucket(func(b *aws.Bucket) {
+			b.Policy = fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":%q,"Resource":"arn:aws:s3:::%s%s",
+				"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::%s:role/bitmovin/*"}}}]}`, action, b.Name, below, harness.Account)
+		})
+	}
 	return map[string]edit{
 		"another trust policy": role(func(r *aws.Role) { r.Trust = trustAccount }),
 		"another policy":       role(func(r *aws.Role) { r.Inline[policyName] = anything }),
@@ -42,14 +46,14 @@ func edits() map[string]edit {
 		"no ownership tags": role(func(r *aws.Role) {
 			maps.DeleteFunc(r.Tags, func(key, _ string) bool { return strings.HasPrefix(key, "bitmovin-export-access:") })
 		}),
-		"the role deleted": {role: func(s *aws.State, key string, _ *aws.Role) { delete(s.Roles, key) }},
-		"a bucket policy that denies": {denies: true, bucket: func(b *aws.Bucket) {
-			b.Policy = fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::%s/*",
-				"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::%s:role/bitmovin/*"}}}]}`, b.Name, harness.Account)
-		}},
-		"a key that is disabled": {denies: true, key: func(k *aws.Key) { k.State = "Disabled" }},
+		"the role deleted":                                 {role: func(s *aws.State, key string, _ *aws.Role) { delete(s.Roles, key) }},
+		"a bucket policy that denies s3:ListBucket":        denies("s3:ListBucket", ""),
+		"a bucket policy that denies s3:GetBucketLocation": denies("s3:GetBucketLocation", ""),
+		"a bucket policy that denies s3:PutObject":         denies("s3:PutObject", "/*"),
+		"a bucket policy that denies s3:PutObjectAcl":      denies("s3:PutObjectAcl", "/*"),
+		"a key that is disabled":                           {key: func(k *aws.Key) { k.State = "Disabled" }},
 		"nothing that denies": {
-			allows: true, bucket: func(b *aws.Bucket) { b.Policy = "" }, key: func(k *aws.Key) { k.State = "Enabled" },
+			bucket: func(b *aws.Bucket) { b.Policy = "" }, key: func(k *aws.Key) { k.State = "Enabled" },
 		},
 		"ACLs":    bucket(func(b *aws.Bucket) { b.Ownership = "BucketOwnerPreferred" }),
 		"no ACLs": bucket(func(b *aws.Bucket) { b.Ownership = "BucketOwnerEnforced" }),
@@ -82,5 +86,4 @@ func (l *life) edit(name string, stack int) {
 			st.edits = append(st.edits, name)
 		}
 	}
-	l.denies = e.denies || l.denies && !e.allows
 }

@@ -12,19 +12,17 @@ import (
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
-	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"github.com/bitmovin/bitmovin-export-access/local/lambda"
 )
 
 const (
-	otherBucket = "my-analytics-other"
-	secretARN   = "arn:aws:secretsmanager:" + harness.Region + ":" + harness.Account + ":secret:bitmovin/key-AbCdEf"
-	apiKey      = "secret-of-bitmovin-1"
-	keyARN      = "arn:aws:kms:" + harness.Region + ":" + harness.Account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
-	rolePath    = "/bitmovin/" + harness.Region + "/" + harness.ProviderStack + "/"
-	tagStackID  = "bitmovin-export-access:stack-id"
+	otherBucket  = "my-analytics-other"
+	keyARN       = "arn:aws:kms:" + harness.Region + ":" + harness.Account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	rolePath     = "/bitmovin/" + harness.Region + "/" + harness.ProviderStack + "/"
+	tagStackID   = "bitmovin-export-access:stack-id"
+	bitmovinUser = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
 	// outputID is the logical id of the output.
 	outputID = "Output"
 )
@@ -50,11 +48,19 @@ func Run(t *testing.T, h History, program lambda.Program) (r Result) {
 		tb = &harness.Recorder{TB: t}
 		l := begin(tb, h, program)
 		defer func() { r.Calls, r.Operations = l.calls(), l.operations }()
+		defer func() {
+			if p := recover(); p != nil {
+				tb.Errorf("panic: %v", p)
+			}
+		}()
 		for i, s := range h.Steps {
 			l.number = i + 1
 			l.step(s)
 			if !s.Beside {
 				l.settle()
+			}
+			if tb.Failed() {
+				break // what follows from the first violation says nothing new
 			}
 		}
 		l.settle()
@@ -75,13 +81,10 @@ type life struct {
 	prefixed   bool
 	stacks     []*stack
 	pending    sync.WaitGroup
-	// strikes are the mishaps of the steps that are not settled.
-	strikes []Mishap
-	over    *bool
+	// over: the mishaps of the steps that are not settled strike no more.
+	over *bool
 
-	mu sync.Mutex
-	// denies: the buckets' policies deny what exports need.
-	denies bool
+	mu sync.Mutex // guards what edit writes
 }
 
 // A stack is what is known of one: what it is to be, and what has happened to it.
@@ -112,9 +115,8 @@ func begin(tb *harness.Recorder, h History, program lambda.Program) *life {
 		Program: program, Seed: h.Seed, Options: aws.Options{Propagation: h.World.Propagation, ReadLag: h.World.ReadLag, IAMRate: h.World.IAMRate},
 	}), over: new(bool)}
 	l.env.AddBystanders()
-	l.env.API.Edit(func(s *bitmovin.State) { s.Keys[apiKey] = []string{"organization-1"} })
+	l.env.AddAPIKeys()
 	l.env.Cloud.Edit(func(s *aws.State) {
-		s.Secrets[secretARN] = apiKey
 		for _, arn := range boundaries {
 			s.Policies[arn] = &aws.ManagedPolicy{ARN: arn, Document: anything}
 		}
@@ -142,7 +144,7 @@ func begin(tb *harness.Recorder, h History, program lambda.Program) *life {
 func (l *life) provide() {
 	l.operations++
 	p := map[string]string{
-		"BucketName": "", "AllowFullAccess": "true", "BitmovinApiKeySecretArn": secretARN, "PermissionsBoundaryArn": boundaries[l.boundary],
+		"BucketName": "", "AllowFullAccess": "true", "BitmovinApiKeySecretArn": harness.SecretARN, "PermissionsBoundaryArn": boundaries[l.boundary],
 	}
 	if l.prefixed {
 		p["AllowedBucketPrefix"] = "my-analytics-"
@@ -270,7 +272,6 @@ func (l *life) redeliver(index int) {
 
 // strike injects a mishap, which is over when the steps beside each other are settled.
 func (l *life) strike(m Mishap, stack int) {
-	l.strikes = append(l.strikes, m)
 	begun, over := time.Now(), l.over
 	f := &aws.Fault{Skip: m.Skip, Times: 1, Match: func(c aws.Call) bool { return !*over && strings.HasPrefix(c.Op, m.Op) }}
 	switch m.What {
@@ -333,7 +334,6 @@ func (l *life) settle() {
 		l.check(st)
 	}
 	l.env.WantBystanders()
-	l.strikes = nil
 }
 
 // leave deletes every stack, once nothing denies that any more. The harness' end sees
@@ -363,8 +363,11 @@ func (l *life) calls() []string {
 	var lines []string
 	for _, c := range l.env.Cloud.Calls() {
 		who := "function"
-		if strings.HasSuffix(c.Caller, "/bitmovin-access-check") {
+		switch {
+		case strings.HasSuffix(c.Caller, "/bitmovin-access-check"):
 			who = "role"
+		case c.Caller == bitmovinUser || strings.HasSuffix(c.Caller, "/bitmovin"):
+			who = "Bitmovin"
 		}
 		lines = append(lines, fmt.Sprintf("%s %s of the %s for %s: %d %s", c.Start.Format("15:04:05.000"), c.Op, who, c.Resource, c.Status, c.Code))
 	}

@@ -2,11 +2,13 @@ package history
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
 
-// Shrink takes away from a history what it can do without: what is left still fails.
+// Shrink takes away from a history what it can do without: what is left still fails. It
+// ends, for every history that it tries has less in it.
 func Shrink(h History, fails func(History) bool) History {
 	for smaller := true; smaller; {
 		smaller = false
@@ -36,6 +38,14 @@ func (h History) smaller() []History {
 		for j := range s.Mishaps {
 			add(func(c *History) { c.Steps[i].Mishaps = slices.Delete(slices.Clone(s.Mishaps), j, j+1) })
 		}
+		for j := range reflect.TypeFor[Wanted]().NumField() {
+			if w := reflect.ValueOf(&s.Wanted).Elem().Field(j); !w.IsZero() {
+				add(func(c *History) { reflect.ValueOf(&c.Steps[i].Wanted).Elem().Field(j).SetZero() })
+			}
+		}
+		if s.Kind == Cancel {
+			add(func(c *History) { c.Steps[i].Kind = Deploy })
+		}
 		if s.Beside {
 			add(func(c *History) { c.Steps[i].Beside = false })
 		}
@@ -48,6 +58,9 @@ func (h History) smaller() []History {
 	}
 	if h.World.Bucket != "plain" {
 		add(func(c *History) { c.World.Bucket = "plain" })
+	}
+	if h.World.Own {
+		add(func(c *History) { c.World.Own = false })
 	}
 	if h.World.IAMRate > 0 {
 		add(func(c *History) { c.World.IAMRate = 0 })
