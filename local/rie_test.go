@@ -146,7 +146,17 @@ func startEmulator(t *testing.T, binary string, env map[string]string) *emulator
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() })
-	cmd := exec.Command("aws-lambda-rie", "--runtime-interface-emulator-address", address, "--runtime-api-address", freeAddress(t), binary)
+	command, err := exec.LookPath("aws-lambda-rie")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The shell ends all of them when the emulator ends, or this process, which Ctrl-C
+	// ends without a clean-up.
+	cmd := exec.Command("/bin/sh", "-c", `{ "$@"; kill -KILL 0; } & read -r _; kill -KILL 0`, "sh",
+		command, "--runtime-interface-emulator-address", address, "--runtime-api-address", freeAddress(t), binary)
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

@@ -238,7 +238,7 @@ def start(directory, port, log):
     )
 
 
-def wait_until_ready(server, port, log):
+def wait_until_ready(server, port, log, ended):
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -248,7 +248,8 @@ def wait_until_ready(server, port, log):
             with direct.open(f"http://{ADDRESS}:{port}/_ministack/health", timeout=5):
                 return
         except OSError:
-            time.sleep(0.1)
+            if ended.wait(0.1):
+                sys.exit("sandbox: interrupted")
     log.seek(0)
     sys.exit(f"sandbox: MiniStack did not start:\n{log.read().decode(errors='replace')}")
 
@@ -290,6 +291,9 @@ def variables(port):
         "AWS_ENDPOINT_URL": f"http://{ADDRESS}:{port}",
         # It runs the function on this machine's processor, whatever the template says.
         "FUNCTION_ARCH": {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64"}.get(machine, machine),
+        # A proxy of the user's does not reach this machine; the tools that are Python ask either name.
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
         "SAM_CLI_TELEMETRY": "0",
     }
 
@@ -350,7 +354,7 @@ def run(arguments):
     with open(os.path.join(directory, "ministack.log"), "w+b") as log:
         server = start(directory, port, log)
         try:
-            wait_until_ready(server, port, log)
+            wait_until_ready(server, port, log, ended)
             make_bucket(port, arguments.bucket)
             if arguments.json:
                 print(json.dumps({**variables(port), "PATH": PATH, "SANDBOX_LOG": log.name}), flush=True)

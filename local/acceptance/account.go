@@ -66,12 +66,19 @@ func findAccount(ctx context.Context, b *toolbox) (*account, error) {
 	return a, nil
 }
 
-// endpoint is that of another AWS than AWS's, from the environment or the profile.
+// nobodys reports that nothing here can be anybody's account, so that nobody has to
+// be asked. An endpoint on this machine alone does not say so.
+func (a *account) nobodys() bool { return a.loopback && a.number == noAccount }
+
+// endpoint is that of another AWS than AWS's, from the environment or the profile. One
+// of a single service, such as AWS_ENDPOINT_URL_DYNAMODB, leaves all others AWS's.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 func (a *account) endpoint(ctx context.Context) string {
-	for _, v := range os.Environ() {
-		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_ENDPOINT_URL") && value != "" {
-			return value
-		}
+	if strings.EqualFold(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true") {
+		return ""
+	}
+	if value := os.Getenv("AWS_ENDPOINT_URL"); value != "" {
+		return value
 	}
 	configured, err := a.run(ctx, "aws", "configure", "get", "endpoint_url")
 	if err != nil {
@@ -228,6 +235,23 @@ func (a *account) inlinePolicies(ctx context.Context, roleName string) ([]string
 	var out struct{ PolicyNames []string }
 	err := a.aws(ctx, &out, "iam", "list-role-policies", "--role-name", roleName)
 	return out.PolicyNames, err
+}
+
+// wantFree sees that nothing has the names of a run: what has would be changed by it,
+// and be removed at its end.
+func (a *account) wantFree(ctx context.Context, n names) error {
+	for _, name := range n.stacks() {
+		if s, err := a.describe(ctx, name); err != nil || s != nil {
+			return errors.Join(err, fmt.Errorf("the stack %s must not be there yet; if a killed run left it: make test-aws CLEAN=%s", name, n.id))
+		}
+	}
+	for _, name := range n.buckets() {
+		gone, err := absent(a.aws(ctx, nil, "s3api", "head-bucket", "--bucket", name))
+		if err != nil || !gone {
+			return errors.Join(err, fmt.Errorf("the bucket %s must not be there yet; if a killed run left it: make test-aws CLEAN=%s", name, n.id))
+		}
+	}
+	return nil
 }
 
 func (a *account) makeBucket(ctx context.Context, name string) error {

@@ -24,9 +24,9 @@ const (
 	buildDir = "build/acceptance"
 	// runLimit is how long a run may take before it is given up and cleaned up: both fit
 	// into the hour that credentials are often good for.
-	runLimit = 40 * time.Minute
+	runLimit = 30 * time.Minute
 	// cleanUpLimit is how long that may take.
-	cleanUpLimit = 20 * time.Minute
+	cleanUpLimit = 15 * time.Minute
 )
 
 func main() {
@@ -57,7 +57,7 @@ func run(ctx context.Context, stop func(), args []string, in io.Reader, out io.W
 	if err := os.MkdirAll(buildDir, 0o755); err != nil {
 		return fmt.Errorf("make a directory for the record: %w", err)
 	}
-	log, err := os.Create(filepath.Join(buildDir, "commands.log"))
+	log, err := os.OpenFile(filepath.Join(buildDir, "commands.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
@@ -70,8 +70,11 @@ func run(ctx context.Context, stop func(), args []string, in io.Reader, out io.W
 	if *clean != "" {
 		return r.cleanUp(ctx, stop)
 	}
+	if err := a.wantFree(ctx, r.names); err != nil {
+		return err
+	}
 	r.say(r.plan())
-	if !*yes && !a.loopback {
+	if !*yes && !a.nobodys() {
 		if err := ask(in, out); err != nil {
 			return err
 		}
@@ -83,7 +86,7 @@ func run(ctx context.Context, stop func(), args []string, in io.Reader, out io.W
 func (r *runner) plan() string {
 	where := fmt.Sprintf("In the account %s, as %s, in %s", r.number, r.caller, r.region)
 	if r.local {
-		where = "On a local AWS, as " + r.caller + ", in " + r.region
+		where = fmt.Sprintf("On a local AWS, in its account %s, as %s, in %s", r.number, r.caller, r.region)
 	}
 	return fmt.Sprintf(`%s, this makes:
 

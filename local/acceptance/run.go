@@ -61,9 +61,10 @@ var steps = []step{
 // runAll does every step, cleans up, and writes the record.
 func (r *runner) runAll(ctx context.Context, stop func()) (err error) {
 	defer func() {
+		interrupted := ctx.Err() != nil // stop ends ctx, too
 		err = errors.Join(err, r.cleanUp(ctx, stop))
 		r.record.end(err)
-		err = errors.Join(err, r.write(ctx.Err() != nil))
+		err = errors.Join(err, r.write(interrupted))
 	}()
 	limited, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
@@ -213,7 +214,7 @@ func (r *runner) assume(ctx context.Context) (string, error) {
 		return "", errors.Join(err, errors.New("the stack is not there"))
 	}
 	err = r.aws(ctx, nil, "sts", "assume-role", "--role-arn", s.output("RoleArn"), "--external-id", s.output("ExternalId"),
-		"--role-session-name", "acceptance")
+		"--role-session-name", "acceptance", "--query", "AssumedRoleUser.Arn") // no credentials into the log
 	code, message := answer(err)
 	switch {
 	case code == "AccessDenied":
