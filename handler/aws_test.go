@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/pem"
 	"errors"
 	"log/slog"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -128,4 +131,37 @@ func TestBundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+}
+
+// TestLocalAWS: an AWS on this machine, which AWS_ENDPOINT_URL names, gets its answer
+// over http, and so does localhost; nobody else.
+func TestLocalAWS(t *testing.T) {
+	t.Parallel()
+	for host, answered := range map[string]bool{"localstack:4566": true, "localhost:4566": true, "example.com": false} {
+		t.Run(host, func(t *testing.T) {
+			t.Parallel()
+			var sent []string
+			transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+				sent = append(sent, r.Method+" "+r.URL.Host)
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+			})
+			env := func(name string) string {
+				return map[string]string{"AWS_ENDPOINT_URL": "http://localstack:4566"}[name]
+			}
+			f := newFunction(sdk.Config{Region: region}, env, slog.New(slog.DiscardHandler), "", transport)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
+				InvokedFunctionArn: "arn:aws:lambda:" + region + ":" + account + ":function:provider",
+			})
+			err := f.Invoke(ctx, []byte(`{"RequestType":"Delete","ResourceType":"Custom::Unknown","RequestId":"1","LogicalResourceId":"X",
+				"PhysicalResourceId":"x","StackId":"arn:aws:cloudformation:`+region+`:`+account+`:stack/s/1","ResponseURL":"http://`+host+`/?X-Amz-Signature=1"}`))
+			if want := []string{"PUT " + host}; answered && (err != nil || !slices.Equal(sent, want)) {
+				t.Errorf("sent %v (%v), want %v", sent, err, want)
+			}
+			if !answered && (err == nil || len(sent) > 0) {
+				t.Errorf("sent %v (%v), want nothing and an error", sent, err)
+			}
+		})
+	}
 }
