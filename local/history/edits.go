@@ -63,6 +63,9 @@ func edits() map[string]edit {
 // edit does by hand what its name says, to the roles of a stack or to the buckets.
 func (l *life) edit(name string, stack int) {
 	e := edits()[name]
+	l.mu.Lock()
+	id := l.stacks[stack].id
+	l.mu.Unlock()
 	l.env.Cloud.Edit(func(s *aws.State) {
 		for _, b := range []string{harness.BucketName, otherBucket} {
 			if e.bucket != nil {
@@ -73,17 +76,22 @@ func (l *life) edit(name string, stack int) {
 			e.key(k)
 		}
 		for key, r := range maps.Clone(s.Roles) {
-			if id := l.stacks[stack].id; e.role != nil && id != "" && r.Tags[tagStackID] == id {
+			if e.role != nil && id != "" && r.Tags[tagStackID] == id {
 				e.role(s, key, r)
 			}
 		}
 	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	for i, st := range l.stacks {
 		if e.role == nil || i == stack {
-			st.edited = time.Now()
-			st.edits = append(st.edits, name)
+			l.note(st, name)
 		}
 	}
+}
+
+// note keeps what a hand did to a stack's role or its buckets, and when.
+func (l *life) note(st *stack, edit string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	st.edited = time.Now()
+	st.edits = append(st.edits, edit)
 }

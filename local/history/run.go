@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ type life struct {
 	stacks     []*stack
 	pending    sync.WaitGroup
 	// over: the mishaps of the steps that are not settled strike no more.
-	over *bool
+	over *atomic.Bool
 
 	mu sync.Mutex // guards what edit writes
 }
@@ -113,7 +114,7 @@ type stack struct {
 func begin(tb *harness.Recorder, h History, program lambda.Program) *life {
 	l := &life{tb: tb, env: harness.New(tb, harness.Options{
 		Program: program, Seed: h.Seed, Options: aws.Options{Propagation: h.World.Propagation, ReadLag: h.World.ReadLag, IAMRate: h.World.IAMRate},
-	}), over: new(bool)}
+	}), over: new(atomic.Bool)}
 	l.env.AddBystanders()
 	l.env.AddAPIKeys()
 	l.env.Cloud.Edit(func(s *aws.State) {
@@ -233,7 +234,9 @@ func (l *life) watch(st *stack, o *cloudformation.Operation) {
 	l.operations++
 	st.operation, st.begun, st.requests = o, time.Now(), len(l.env.Engine.Requests())
 	if s, err := l.env.Engine.Stack(st.name); err == nil {
+		l.mu.Lock()
 		st.id = s.ID
+		l.mu.Unlock()
 	}
 }
 
@@ -256,8 +259,7 @@ func (l *life) redeliver(index int) {
 	event := all[index%len(all)].Event
 	for _, st := range l.stacks {
 		if st.id == event.StackID {
-			st.edited = time.Now() // it may bring the provider's boundary along
-			st.edits = append(st.edits, "delivered again")
+			l.note(st, "delivered again") // it may bring the provider's boundary along
 		}
 	}
 	event.ResponseURL = l.env.Engine.Inbox().URL(fmt.Sprint("again-", l.number))
@@ -273,7 +275,7 @@ func (l *life) redeliver(index int) {
 // strike injects a mishap, which is over when the steps beside each other are settled.
 func (l *life) strike(m Mishap, stack int) {
 	begun, over := time.Now(), l.over
-	f := &aws.Fault{Skip: m.Skip, Times: 1, Match: func(c aws.Call) bool { return !*over && strings.HasPrefix(c.Op, m.Op) }}
+	f := &aws.Fault{Skip: m.Skip, Times: 1, Match: func(c aws.Call) bool { return !over.Load() && strings.HasPrefix(c.Op, m.Op) }}
 	switch m.What {
 	case "kill":
 		f.Do, f.Reset = l.kill, true
@@ -326,8 +328,8 @@ func (l *life) settle() {
 	}
 	l.pending.Wait()
 	l.env.WaitForAll()
-	*l.over = true
-	l.over = new(bool)
+	l.over.Store(true)
+	l.over = new(atomic.Bool)
 	l.delay(0)
 	time.Sleep(l.env.Lag())
 	for _, st := range l.stacks {
