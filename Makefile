@@ -85,7 +85,7 @@ build-ProviderFunction: ## Build the function into ARTIFACTS_DIR; `sam build` ca
 .PHONY: test
 # A bubble of virtual time that cannot go on says nothing until the timeout.
 test: ## Run the tests
-	$(GO_TEST) -timeout 5m ./...
+	$(GO_TEST) -timeout 10m ./...
 
 .PHONY: test-all
 test-all: test ## Run the tests, and 20,000 random histories (some ten minutes)
