@@ -43,6 +43,14 @@ func deletedTwice(t *testing.T) {
 		e.Delete(appStack)
 		e.WantVerdict("Delete", "SUCCESS", "exports")
 	})
+	harness.Run(t, "goes while its policies are read, which takes a while", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		e.Cloud.Inject(&aws.Fault{Op: "iam:GetRole", Times: 1, After: true, Do: e.DeleteRolesByHand})
+		e.Cloud.Inject(&aws.Fault{Op: "iam:ListRolePolicies", Times: 6, Code: "Throttling", Message: "Rate exceeded"})
+		e.Delete(appStack)
+		e.WantVerdict("Delete", "SUCCESS", "exports")
+	})
 }
 
 func strippedAndDeleted(t *testing.T) {

@@ -92,31 +92,39 @@ func (a *Access) getRoleAndPolicies(ctx context.Context, e cfn.Event, name strin
 	return a.getRoleWith(ctx, e, name, a.getPolicies)
 }
 
-// getRoleWith returns the role with what is read of its policies beside it. The
-// policies of a role that is not the event's do not count: the function may not
-// read them. Policies that cannot be read are no reason to know nothing.
+// getRoleWith returns the role with what is read of its policies beside it.
+// Where these cannot be read, the role may be too new to be seen by that call, or
+// be gone since: then both are read again, and it is the role that decides.
 func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read func(context.Context, string) policies) (*role, error) {
-	var r *role
+	found, err := a.readRole(ctx, e, name, read)
+	if err != nil || found == nil || !unseen(found.unread) {
+		return found, err
+	}
+	within, cancel := poll.Quarters(ctx, 1)
+	defer cancel()
+	err = poll.While(within, found.born.Add(readLag), func(ctx context.Context) (bool, error) {
+		now, err := a.readRole(ctx, e, name, read)
+		if err == nil {
+			found = now
+		}
+		return err == nil && found != nil && unseen(found.unread), err
+	})
+	return found, err
+}
+
+// readRole reads the role, and its policies beside it. The policies of a role
+// that is not the event's do not count: the function may not read them. Policies
+// that cannot be read are no reason to know nothing.
+func (a *Access) readRole(ctx context.Context, e cfn.Event, name string, read func(context.Context, string) policies) (r *role, err error) {
 	var p policies
-	var err error
 	parallel.Do(ctx,
 		func(ctx context.Context) { r, err = a.getRole(ctx, name) },
 		func(ctx context.Context) { p = read(ctx, name) },
 	)
-	if err != nil || r == nil || !r.ownedBy(e) {
-		return r, err
+	if err == nil && r != nil && r.ownedBy(e) {
+		r.policies = p
 	}
-	r.policies = p
-	if unseen(p.unread) {
-		// They were read before the role was there, or where it is not seen yet.
-		ctx, cancel := poll.Quarters(ctx, 1)
-		defer cancel()
-		_ = poll.While(ctx, r.born.Add(readLag), func(ctx context.Context) (bool, error) {
-			r.policies = read(ctx, name)
-			return unseen(r.unread), nil
-		})
-	}
-	return r, nil
+	return r, err
 }
 
 // unseen reports whether an error may come of a role that is not seen yet: then
