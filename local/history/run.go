@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 	"github.com/bitmovin/bitmovin-export-access/local/lambda"
@@ -159,10 +160,13 @@ func (l *life) provide() {
 
 // step begins a step, and waits for its end unless another may go on beside it.
 func (l *life) step(s Step) {
+	st := l.stacks[s.Stack]
 	for _, m := range s.Mishaps {
+		if again := m.kills() && (s.Kind == Cancel || s.Wanted.Fails) && st.id != ""; again && leftOut[learnsLate] {
+			continue
+		}
 		l.strike(m, s.Stack)
 	}
-	st := l.stacks[s.Stack]
 	switch s.Kind {
 	case Deploy, Cancel:
 		l.deploy(st, s)
@@ -213,19 +217,40 @@ func (l *life) deploy(st *stack, s Step) {
 	if s.Kind == Cancel {
 		l.pending.Go(func() {
 			time.Sleep(s.Pause)
+			for leftOut[learnsLate] && l.asks(st) {
+				time.Sleep(time.Second)
+			}
 			o.Cancel()
 		})
 	}
 }
 
-// remove begins to delete a stack.
-func (l *life) remove(st *stack) {
-	if st.operation != nil {
-		return
+// asks reports whether an Update of the operation may have yet to learn how its stack
+// stands.
+func (l *life) asks(st *stack) bool {
+	sent, answered := 0, 0
+	for _, r := range l.env.Engine.Requests()[st.requests:] {
+		if r.StackID == st.id && r.RequestType == "Update" && len(l.env.Engine.Inbox().Puts(r.RequestID)) == 0 {
+			sent++
+		}
 	}
+	for _, c := range l.env.Cloud.Calls() {
+		if c.Op == "cloudformation:DescribeStacks" && c.Resource == st.id && c.Status == http.StatusOK && c.Start.After(st.begun) {
+			answered++
+		}
+	}
+	return sent > answered
+}
+
+// remove begins to delete a stack, as CloudFormation lets it even while it is created.
+func (l *life) remove(st *stack) {
+	requests := st.requests
 	if o, err := l.env.Engine.StartDelete(st.name); err == nil {
+		created := st.operation != nil
 		st.next = Wanted{}
-		l.watch(st, o)
+		if l.watch(st, o); created {
+			st.requests = requests
+		}
 	}
 }
 
@@ -274,33 +299,43 @@ func (l *life) redeliver(index int) {
 
 // strike injects a mishap, which is over when the steps beside each other are settled.
 func (l *life) strike(m Mishap, stack int) {
+	if m.What == "late event" {
+		l.delay(m.For)
+		return
+	}
 	begun, over := time.Now(), l.over
-	f := &aws.Fault{Skip: m.Skip, Times: 1, Match: func(c aws.Call) bool { return !over.Load() && strings.HasPrefix(c.Op, m.Op) }}
+	f := &aws.Fault{Skip: m.Skip, Times: 1, After: strings.HasSuffix(m.What, " after"), Match: func(c aws.Call) bool {
+		return !over.Load() && strings.HasPrefix(c.Op, m.Op) && (m.What != "outage" || time.Since(begun) < m.For)
+	}}
 	switch m.What {
-	case "kill":
+	case "kill", "kill after":
 		f.Do, f.Reset = l.kill, true
-	case "kill after":
-		f.Do, f.Reset, f.After = l.kill, true, true
 	case "throttle":
-		f.Times, f.Code, f.Message = 3, "Throttling", "Rate exceeded"
+		f.Times, f.Status, f.Code, f.Message = 3, http.StatusBadRequest, "Throttling", "Rate exceeded"
+		if strings.HasPrefix(m.Op, "bitmovin:") {
+			f.Status = http.StatusTooManyRequests
+		}
 	case "error":
 		f.Status, f.Code = http.StatusInternalServerError, "InternalError"
-	case "reset":
+	case "reset", "reset after":
 		f.Reset = true
-	case "reset after":
-		f.Reset, f.After = true, true
 	case "hang":
 		f.Hang = true
 	case "slow":
 		f.Do = func() { time.Sleep(m.For) }
 	case "outage":
-		f.Skip, f.Times, f.Status, f.Code = 0, 0, http.StatusServiceUnavailable, "ServiceUnavailable"
-		f.Match = func(c aws.Call) bool { return strings.HasPrefix(c.Op, m.Op) && time.Since(begun) < m.For }
-	case "late event":
-		l.delay(m.For)
-		return
+		f.Times, f.Status, f.Code = 0, http.StatusServiceUnavailable, "ServiceUnavailable"
 	case "edit":
 		f.Do = func() { l.edit(m.Edit, stack) }
+	}
+	if op, is := strings.CutPrefix(m.Op, "bitmovin:"); is {
+		l.env.API.Inject(&bitmovin.Fault{
+			Op: op, Skip: f.Skip, Times: f.Times, After: f.After, Do: f.Do, Status: f.Status, Hang: f.Hang, Reset: f.Reset,
+		})
+		if m.What == "outage" {
+			l.pending.Go(func() { time.Sleep(m.For); l.env.API.Heal() })
+		}
+		return
 	}
 	l.env.Cloud.Inject(f)
 }
@@ -330,6 +365,7 @@ func (l *life) settle() {
 	l.env.WaitForAll()
 	l.over.Store(true)
 	l.over = new(atomic.Bool)
+	l.env.API.Heal()
 	l.delay(0)
 	time.Sleep(l.env.Lag())
 	for _, st := range l.stacks {

@@ -113,8 +113,11 @@ func (s Step) String() string {
 
 func (m Mishap) String() string {
 	text := m.What
-	if m.Op != "" {
+	switch {
+	case m.Op != "":
 		text += fmt.Sprintf(" at %s, after %d of them", m.Op, m.Skip)
+	case m.What != "late event":
+		text += fmt.Sprintf(" at the call after %d others", m.Skip)
 	}
 	if m.For > 0 {
 		text += fmt.Sprintf(", for %v", m.For)
