@@ -202,24 +202,29 @@ func (e *Env) AddBystanders() {
 	e.before = e.Roles()[key]
 }
 
-// WantBystanders sees that the bystanders are as they were, and that no check has
-// left anything beside them in the bucket.
+// WantBystanders sees that the bystanders are as they were.
 func (e *Env) WantBystanders() {
 	e.Helper()
 	if diff := cmp.Diff(e.before, e.Roles()[aws.RoleKey(Account, Bystander)]); diff != "" {
 		e.Errorf("the bystander was touched (-before +after):\n%s", diff)
 	}
 	e.Cloud.View(func(s *aws.State) {
-		found := false
-		for _, v := range s.Buckets[BucketName].Versions {
-			if v.Key == theirs && v.Body == "theirs" && v.ACL == "" {
-				found = true
-				continue
-			}
-			e.Errorf("%s (version %s) is left in the bucket", v.Key, v.VersionID)
-		}
-		if !found {
+		if !slices.ContainsFunc(s.Buckets[BucketName].Versions, isTheirs) {
 			e.Errorf("the bystanders' object was touched")
+		}
+	})
+}
+
+func isTheirs(v *aws.Version) bool { return v.Key == theirs && v.Body == "theirs" && v.ACL == "" }
+
+// WantCleanBucket sees that no check has left anything beside the bystanders in the bucket.
+func (e *Env) WantCleanBucket() {
+	e.Helper()
+	e.Cloud.View(func(s *aws.State) {
+		for _, v := range s.Buckets[BucketName].Versions {
+			if !isTheirs(v) {
+				e.Errorf("%s (version %s) is left in the bucket", v.Key, v.VersionID)
+			}
 		}
 		for _, u := range s.Buckets[BucketName].Uploads {
 			e.Errorf("an upload of %s is left in the bucket", u.Key)

@@ -27,6 +27,9 @@ const (
 	bitmovinUser = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
 	// outputID is the logical id of the output.
 	outputID = "Output"
+	// timeout is the function's, attempt what it waits for an answer.
+	timeout = 300 * time.Second
+	attempt = 5 * time.Second
 )
 
 // boundaries are the organisation's, one of which the provider has.
@@ -85,6 +88,9 @@ type life struct {
 	pending    sync.WaitGroup
 	// over: the mishaps of the steps that are not settled strike no more.
 	over *atomic.Bool
+	// lingers: something was struck that may leave the verifier statement until it
+	// expires. marks: a call was, that may write a marker when nobody waits for it.
+	lingers, marks bool
 
 	mu sync.Mutex // guards what edit writes
 }
@@ -303,6 +309,8 @@ func (l *life) strike(m Mishap, stack int) {
 		l.delay(m.For)
 		return
 	}
+	l.marks = l.marks || m.What == "slow" && m.For > attempt
+	l.lingers = l.lingers || l.marks || m.kills()
 	begun, over := time.Now(), l.over
 	f := &aws.Fault{Skip: m.Skip, Times: 1, After: strings.HasSuffix(m.What, " after"), Match: func(c aws.Call) bool {
 		return !over.Load() && strings.HasPrefix(c.Op, m.Op) && (m.What != "outage" || time.Since(begun) < m.For)
@@ -368,10 +376,17 @@ func (l *life) settle() {
 	l.env.API.Heal()
 	l.delay(0)
 	time.Sleep(l.env.Lag())
+	if l.lingers {
+		time.Sleep(timeout)
+		l.lingers = false
+	}
 	for _, st := range l.stacks {
 		l.check(st)
 	}
 	l.env.WantBystanders()
+	if !l.marks {
+		l.env.WantCleanBucket()
+	}
 }
 
 // leave deletes every stack, once nothing denies that any more. The harness' end sees
