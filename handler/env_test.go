@@ -85,6 +85,8 @@ func program(env map[string]string, log io.Writer, network http.RoundTripper) fu
 		Credentials: credentials.NewStaticCredentialsProvider(
 			get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY"), get("AWS_SESSION_TOKEN")),
 		RetryMaxAttempts: 2, // as AWS_MAX_ATTEMPTS has it, and the function is to ignore
+		// As the SDK's default configuration has it.
+		RequestChecksumCalculation: sdk.RequestChecksumCalculationWhenSupported,
 	}
 	logs := customresource.LogPointer(get("AWS_LAMBDA_LOG_GROUP_NAME"), get("AWS_LAMBDA_LOG_STREAM_NAME"))
 	f := newFunction(cfg, get, slog.New(slog.NewJSONHandler(log, messageKey)), logs, network)

@@ -47,7 +47,8 @@ func (r *Role) session(name string) session {
 }
 
 // Config returns a configuration of the SDK's clients for a principal that
-// calls this cloud. A failed call is not retried.
+// calls this cloud, with checksums as the SDK's default configuration has them. A
+// failed call is not retried.
 func (c *Cloud) Config(principalARN, region string) aws.Config {
 	keys := c.Credentials(principalARN)
 	return aws.Config{
@@ -55,6 +56,8 @@ func (c *Cloud) Config(principalARN, region string) aws.Config {
 		BaseEndpoint: aws.String(c.URL()),
 		HTTPClient:   &http.Client{Transport: c.options.Network},
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
+
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{
 				AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, SessionToken: keys.SessionToken,

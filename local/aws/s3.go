@@ -110,6 +110,9 @@ func (c *Cloud) s3(k *call) (*reply, error) {
 	header := http.Header{"X-Amz-Bucket-Region": {b.Region}}
 	if err != nil {
 		e := *asError(err)
+		if e.Code == wrongOptInRegion && k.http.Method != http.MethodHead {
+			return nil, &e
+		}
 		e.header = header
 		return nil, &e
 	}
@@ -118,13 +121,10 @@ func (c *Cloud) s3(k *call) (*reply, error) {
 }
 
 // onBucket checks what holds for every operation on a bucket, and runs it.
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
 func (c *Cloud) onBucket(k *call, b *Bucket, op s3Operation) (*reply, error) {
 	if k.Region != b.Region {
-		return nil, fail(http.StatusMovedPermanently, "PermanentRedirect",
-			"The bucket you are attempting to access must be addressed using the specified endpoint. "+
-				"Please send all future requests to this endpoint.")
+		return nil, errOtherRegion(k.Region, b.Region)
 	}
 	if owner := k.Params.Get("x-amz-expected-bucket-owner"); owner != "" && owner != b.Account {
 		return nil, fail(http.StatusForbidden, "AccessDenied", "Access Denied")
@@ -143,6 +143,11 @@ func (c *Cloud) allowS3(k *call, b *Bucket, action string) error {
 	r, err := k.s3Request(b, action)
 	if err != nil {
 		return err
+	}
+	if v := k.foreignObject(b); v != nil {
+		if err := r.decidedByObject(k, b, v); err != nil {
+			return err
+		}
 	}
 	return c.allow(k, r)
 }

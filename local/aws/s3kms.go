@@ -1,61 +1,59 @@
 package aws
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
 )
 
 // encrypt checks that the caller may use the key of the bucket's default
-// encryption, and returns its ARN; empty if S3 or AWS manages the key, which
-// asks no one for permission.
+// encryption, and returns its ARN; empty if S3 manages the key.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 func (c *Cloud) encrypt(k *call, b *Bucket, action string) (string, error) {
-	if !strings.HasPrefix(b.Algorithm, "aws:kms") || b.KMSKey == "" ||
-		b.KMSKey == "alias/aws/s3" || strings.HasSuffix(b.KMSKey, ":alias/aws/s3") {
+	if !strings.HasPrefix(b.Algorithm, "aws:kms") {
 		return "", nil
 	}
-	key := c.key(k, b)
-	if err := c.useKey(k, b, key, action); err != nil {
-		return "", err
-	}
-	return key.ARN, nil
+	arn := c.keyARN(k, b)
+	return arn, c.useKey(k, b, arn, action)
 }
 
-// key finds the key that a bucket names. What is not an ARN is looked up in the
-// account of the caller, not of the bucket.
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html
-func (c *Cloud) key(k *call, b *Bucket) *Key {
-	arn := b.KMSKey
+// managedKey is AWS's own key in every account, aws/s3, as an ARN ends in it.
+const managedKey = ":key/aws-s3"
+
+// keyARN finds the key that a bucket names. What is not an ARN, no name at all
+// among it, is looked up in the account of the caller, not of the bucket.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_ServerSideEncryptionByDefault.html
+func (c *Cloud) keyARN(k *call, b *Bucket) string {
+	arn := cmp.Or(b.KMSKey, "alias/aws/s3")
 	if !strings.HasPrefix(arn, "arn:") {
 		if !strings.HasPrefix(arn, "alias/") {
 			arn = "key/" + arn
 		}
 		arn = "arn:aws:kms:" + b.Region + ":" + k.caller.Account + ":" + arn
 	}
+	if place, managed := strings.CutSuffix(arn, ":alias/aws/s3"); managed {
+		return place + managedKey
+	}
 	for _, key := range c.state.Keys {
 		place := strings.TrimSuffix(key.ARN, key.ARN[strings.LastIndex(key.ARN, ":")+1:])
 		alias, isAlias := strings.CutPrefix(arn, place)
-		if key.ARN == arn || isAlias && slices.Contains(key.Aliases, alias) {
-			return key
+		if isAlias && slices.Contains(key.Aliases, alias) {
+			return key.ARN
 		}
 	}
-	return nil
+	return arn
 }
 
-// useKey decides on what S3 does with a key in the caller's name.
+// useKey decides on what S3 does with a key in the caller's name. AWS's own key
+// asks nobody of its account for permission; others cannot use it, for its policy
+// cannot be changed.
 // https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
-func (c *Cloud) useKey(k *call, b *Bucket, key *Key, action string) error {
-	if key == nil {
-		return fail(http.StatusBadRequest, "KMS.NotFoundException", "Key '%s' does not exist", b.KMSKey)
-	}
-	policy, err := parseDocument(LayerKey, key.Policy)
-	if err != nil {
-		return NotImplemented("the policy of key %s: %v", key.ARN, err)
-	}
-	account, _ := splitARN(key.ARN)
+// https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk
+func (c *Cloud) useKey(k *call, b *Bucket, arn, action string) error {
+	account, _ := splitARN(arn)
 	r := request{
-		Action: action, Resource: key.ARN, ResourceAccount: account, ResourcePolicy: policy,
+		Action: action, Resource: arn, ResourceAccount: account,
 		Context: map[string][]string{
 			"aws:ViaAWSService":                {"true"},
 			"kms:ViaService":                   {"s3." + b.Region + ".amazonaws.com"},
@@ -63,6 +61,21 @@ func (c *Cloud) useKey(k *call, b *Bucket, key *Key, action string) error {
 			"kms:EncryptionContextKeys":        {"aws:s3:arn"},
 		},
 	}
+	if strings.HasSuffix(arn, managedKey) {
+		if r.Caller = k.caller; account != k.caller.Account {
+			return fail(http.StatusForbidden, "AccessDenied", "%s", decision{Layer: LayerKey}.message(r))
+		}
+		return nil
+	}
+	key := c.state.Keys[arn]
+	if key == nil {
+		return fail(http.StatusBadRequest, "KMS.NotFoundException", "Key '%s' does not exist", arn)
+	}
+	policy, err := parseDocument(LayerKey, key.Policy)
+	if err != nil {
+		return NotImplemented("the policy of key %s: %v", key.ARN, err)
+	}
+	r.ResourcePolicy = policy
 	if len(key.Aliases) > 0 {
 		r.Context["kms:ResourceAliases"] = key.Aliases
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -52,6 +53,9 @@ func (c *Cloud) putObject(k *call, b *Bucket) (*reply, error) {
 	if err := c.checkACL(k, b); err != nil {
 		return nil, err
 	}
+	if err := k.checkLock(b, "Put Object"); err != nil {
+		return nil, err
+	}
 	key, err := c.encrypt(k, b, "kms:GenerateDataKey")
 	if err != nil {
 		return nil, err
@@ -60,13 +64,31 @@ func (c *Cloud) putObject(k *call, b *Bucket) (*reply, error) {
 		return nil, fail(http.StatusPreconditionFailed, "PreconditionFailed",
 			"At least one of the pre-conditions you specified did not hold")
 	}
-	v := &Version{Key: k.key(), Body: string(k.body), ACL: k.Params.Get("x-amz-acl"), Writer: k.Caller, KMSKey: key}
+	v := &Version{
+		Key: k.key(), Body: string(k.body), ACL: k.Params.Get("x-amz-acl"), Writer: k.Caller, Owner: k.ownerOf(b), KMSKey: key,
+	}
 	if b.Lock != nil {
 		// https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
 		v.RetainUntil = time.Now().AddDate(0, 0, b.Lock.Days)
 	}
 	c.add(b, v)
 	return &reply{http.StatusOK, v.describe(b), nil}, nil
+}
+
+// checkLock refuses an upload without a checksum where objects are retained by
+// default. The message is as https://github.com/supabase/storage/issues/423 has it.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+func (k *call) checkLock(b *Bucket, what string) error {
+	if b.Lock == nil || k.http.Header.Get("Content-MD5") != "" {
+		return nil
+	}
+	for header := range k.Params {
+		if strings.HasPrefix(header, "x-amz-checksum-") {
+			return nil
+		}
+	}
+	return fail(http.StatusBadRequest, "InvalidRequest",
+		"Content-MD5 OR x-amz-checksum- HTTP header is required for %s requests with Object Lock parameters", what)
 }
 
 // identify returns the headers that tell which version a request met or made.
@@ -183,7 +205,7 @@ func (c *Cloud) getObject(k *call, b *Bucket) (*reply, error) {
 		return nil, err
 	}
 	if v.KMSKey != "" {
-		if err := c.useKey(k, b, c.state.Keys[v.KMSKey], "kms:Decrypt"); err != nil {
+		if err := c.useKey(k, b, v.KMSKey, "kms:Decrypt"); err != nil {
 			return nil, err
 		}
 	}

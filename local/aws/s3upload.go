@@ -51,6 +51,9 @@ func (c *Cloud) uploadPart(k *call, b *Bucket) (*reply, error) {
 	case u.Initiator != k.Caller:
 		return nil, fail(http.StatusForbidden, "AccessDenied", "Access Denied")
 	}
+	if err := k.checkLock(b, "Put Part"); err != nil {
+		return nil, err
+	}
 	if _, err := c.encrypt(k, b, "kms:Decrypt"); err != nil {
 		return nil, err
 	}

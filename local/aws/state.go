@@ -113,7 +113,9 @@ type Version struct {
 	ACL string
 	// Writer is the ARN of the principal that wrote it.
 	Writer string
-	// KMSKey is the ARN of the customer's key that encrypts it, or empty.
+	// Owner is the account that owns it; empty is the bucket's.
+	Owner string
+	// KMSKey is the ARN of the KMS key that encrypts it, or empty.
 	KMSKey string
 	// RetainUntil is when the object lock lets it be deleted; zero if it is not locked.
 	RetainUntil time.Time
