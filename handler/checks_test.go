@@ -37,16 +37,27 @@ func (e *env) check(p properties) (*cloudformation.Stack, error) {
 			e.Errorf("%s expects the owner %q, want %s", c.Op, got, owner)
 		}
 	}
-	unproven := unproven(e.Cloud.Calls()[calls:], v.PhysicalResourceId)
-	enforced := all["Verification"] == nil || all["Verification"] == "Enforce"
-	switch {
-	case err != nil:
-	case v.Data["AccessVerified"] == "true" && len(unproven) > 0:
-		e.Errorf("AccessVerified is true without a call that proves %v", unproven)
-	case enforced && v.Data["AccessVerified"] != "true":
-		e.Errorf("AccessVerified is %s, and Enforce accepts it", v.Data["AccessVerified"])
+	if err == nil {
+		enforced := all["Verification"] == nil || all["Verification"] == "Enforce"
+		e.wantProven(v, unproven(e.Cloud.Calls()[calls:], v.PhysicalResourceId, owner == account), enforced)
 	}
 	return s, err
+}
+
+// wantProven sees that a verdict of SUCCESS counts as verified only what calls have
+// proven, and that Enforce accepts nothing else, but for a listing below the prefix alone.
+func (e *env) wantProven(v verdict, unproven []string, enforced bool) {
+	e.Helper()
+	verified := v.Data["AccessVerified"]
+	if verified == "true" && len(unproven) > 0 {
+		e.Errorf("AccessVerified is true without a call that proves %v", unproven)
+	}
+	if !enforced || verified == "true" {
+		return
+	}
+	if verified != "partial" || e.Checks(v)["s3:ListBucket"] != "WARN" || !slices.Equal(unproven, []string{"s3:ListBucket"}) {
+		e.Errorf("AccessVerified is %s, without proof of %v, and Enforce accepts it", verified, unproven)
+	}
 }
 
 // mustCheck is check where nothing may fail; it returns the checks.
@@ -72,8 +83,8 @@ func (e *env) mustFail(p properties) string {
 }
 
 // unproven returns which of sts:AssumeRole and [exportActions] none of the calls
-// proves.
-func unproven(calls []aws.Call, role string) []string {
+// proves, on a bucket of the role's own account or of another.
+func unproven(calls []aws.Call, role string, own bool) []string {
 	proven := map[string]bool{}
 	session := fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/bitmovin-access-check", account, role)
 	for _, c := range calls {
@@ -87,10 +98,12 @@ func unproven(calls []aws.Call, role string) []string {
 			continue
 		}
 		switch c.Op {
-		case "s3:GetBucketLocation", "s3:PutObjectAcl":
+		case "s3:GetBucketLocation":
 			proven[c.Op] = true
+		case "s3:PutObjectAcl":
+			proven[c.Op] = proven[c.Op] || own // else the object's own ACL may have allowed it
 		case "s3:ListObjectsV2":
-			proven["s3:ListBucket"] = true
+			proven["s3:ListBucket"] = proven["s3:ListBucket"] || c.Params.Get("prefix") == ""
 		case "s3:PutObject", "s3:CreateMultipartUpload":
 			proven["s3:PutObject"] = true
 			if c.Params.Get("x-amz-acl") != "" {

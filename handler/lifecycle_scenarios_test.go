@@ -89,6 +89,8 @@ func scenarios() []scenario {
 		{"52", "The default external id", "stable over updates, no part of the role's ARN", inBubble(defaultExternalID), nil},
 		{"53", "The output at Bitmovin: every call struck; delivered twice; cancelled; API down", "one output, or none; never another's", nil,
 			tests{TestOutputFaults, TestDeliveredTwice, TestCancelledCreate, TestDown, TestDeleteLeavesForeignOutputs}},
+		{"63", "Another account's bucket: each ownership, each kind of default key", "WARN where the bucket's owner could not read the exports, and none once the owner has done what it says", nil,
+			tests{TestForeignBucket, TestForeignKeyNamed, TestForeignACL}},
 		{"66", "Random histories: events, duplicates, delays, kills, faults, edits by hand, propagation, in any order, from a seed", "the promises above, always", nil,
 			tests{TestHistories}},
 		{"68", "A local AWS: the answer goes over http to localhost, or to the host of AWS_ENDPOINT_URL; elsewhere", "answered; refused, no call", nil, tests{TestLocalAWS}},

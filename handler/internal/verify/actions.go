@@ -70,13 +70,14 @@ func (p *Probe) write(ctx context.Context, acl types.ObjectCannedACL) error {
 	return err
 }
 
-// setACL proves s3:PutObjectAcl. Where ACLs are disabled PutObjectAcl is
-// refused whoever calls it; there a write with this one ACL is accepted, and
-// needs the same permission.
+// setACL proves s3:PutObjectAcl. Where ACLs are disabled PutObjectAcl is refused
+// whoever calls it, and in another account's bucket the object's own ACL may allow
+// it to whoever wrote the object. In both a write with this one ACL is accepted,
+// and needs the same permission of the bucket's policy.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
 func (p *Probe) setACL(ctx context.Context) error {
 	const acl = types.ObjectCannedACLBucketOwnerFullControl
-	if p.bucket.ACLsDisabled || !p.writesObject() {
+	if p.bucket.ACLsDisabled || p.foreign() || !p.writesObject() {
 		return p.write(ctx, acl)
 	}
 	_, err := p.role.PutObjectAcl(ctx, &s3.PutObjectAclInput{
@@ -104,6 +105,7 @@ func (p *Probe) tryParts(ctx context.Context) {
 	p.try(ctx, CheckEncryption, func(ctx context.Context) (err error) {
 		if upload == nil {
 			if upload, err = p.begin(ctx, ""); err != nil {
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workflow-object-operation.html
 				return err
 			}
 		}
@@ -175,7 +177,8 @@ func (p *Probe) repeat(ctx context.Context, call func(context.Context) error) er
 func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
 	err := p.repeat(ctx, call)
 	d, denied := asDenial(err)
-	switch fix := cureOf(err); {
+	switch fix := p.cureOf(err); {
+	case err == nil && p.Report.check(check).Verdict == Warn: // what was read still holds
 	case err == nil:
 		p.Report.Set(check, Pass, "works", "")
 	case denied:

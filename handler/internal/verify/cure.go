@@ -40,6 +40,9 @@ func (p *Probe) cure(d denial) string {
 	if t.Boundary != "" {
 		s.boundary = t.Boundary
 	}
+	if d.ofKey() && p.writersKey {
+		return ownersKey
+	}
 	if d.ofKey() {
 		if key.ARN == "" {
 			key = policy.Key{ARN: d.resource, Region: p.region}
@@ -81,9 +84,23 @@ func (p *Probe) cureAssume(d denial) string {
 // cureRemoval returns what lets the function take the marker away.
 func (p *Probe) cureRemoval(d denial) string {
 	t := p.target
-	s := subject{name: "the function's role", arn: lasting(t.Verifier), boundary: "of the function's role", resource: "the bucket policy of " + t.Bucket.Name}
-	s.lacks = policy.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
-		t.Bucket.ARN()+"/"+t.Bucket.Prefix+markerFolder+"*")
+	return p.cureOwn(d, policy.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
+		t.Bucket.ARN()+"/"+t.Bucket.Prefix+markerFolder+"*"))
+}
+
+// cureReading returns what lets the function read what decides on the exports of
+// another account's bucket.
+func (p *Probe) cureReading(d denial) string {
+	return p.cureOwn(d, policy.Allow([]string{"s3:GetEncryptionConfiguration", "s3:GetBucketOwnershipControls"}, p.target.Bucket.ARN()))
+}
+
+// cureOwn returns what mends a denial of a call of the function's own to the bucket.
+func (p *Probe) cureOwn(d denial, lacks policy.Statement) string {
+	t := p.target
+	s := subject{
+		name: "the function's role", arn: lasting(t.Verifier), boundary: "of the function's role",
+		lacks: lacks, resource: "the bucket policy of " + t.Bucket.Name,
+	}
 	s.grant = policy.Grant(s.lacks, t.Bucket.Partition, t.Account, s.arn)
 	return s.cure(d)
 }
@@ -155,10 +172,14 @@ func keyStates() map[string]string {
 }
 
 // cureOf returns what mends a refusal that is no denial, if that is known.
-func cureOf(err error) string {
+func (p *Probe) cureOf(err error) string {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return ""
 	}
-	return keyStates()[api.ErrorCode()]
+	fix := keyStates()[api.ErrorCode()]
+	if fix != "" && p.writersKey {
+		return ownersKey
+	}
+	return fix
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,11 +104,15 @@ func bucketRegion(err error, asked string) string {
 	return asked
 }
 
-// readEncryption finds the KMS key of the bucket's default encryption, unless
-// the author named it.
+// foreign reports whether the bucket is another account's than the role's.
+func (p *Probe) foreign() bool { return p.target.Owner != p.target.Account }
+
+// readEncryption finds the KMS key of the bucket's default encryption. Where the
+// author named it, it is believed; but another account's bucket may still name a
+// key in a way that makes it one of the role's account.
 func (p *Probe) readEncryption(ctx context.Context, patience time.Time) {
 	p.Report.Set(CheckEncryption, NotTested, "is decided by s3:PutObject", "")
-	if p.target.Key != "" {
+	if p.target.Key != "" && !p.foreign() {
 		return
 	}
 	var out *s3.GetBucketEncryptionOutput
@@ -118,20 +123,40 @@ func (p *Probe) readEncryption(ctx context.Context, patience time.Time) {
 	switch {
 	case hasCode(err, "ServerSideEncryptionConfigurationNotFoundError"):
 	case err != nil:
-		p.Report.Set(CheckEncryption, Warn, "could not be read: "+short(err),
-			"set KmsKeyArn if the bucket's default encryption uses a customer's KMS key")
+		fix := "set KmsKeyArn if the bucket's default encryption uses a customer's KMS key"
+		if d, denied := asDenial(err); denied && p.foreign() {
+			fix = p.cureReading(d)
+		}
+		p.Report.Set(CheckEncryption, Warn, "could not be read: "+short(err), fix)
 		p.Report.answer(CheckEncryption, err)
 	case out.ServerSideEncryptionConfiguration != nil:
 		for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
 			if d := rule.ApplyServerSideEncryptionByDefault; d != nil {
 				p.keyName = aws.ToString(d.KMSMasterKeyID)
+				p.checkWritersKey(string(d.SSEAlgorithm))
 			}
 		}
 	}
 }
 
-// readOwnership finds out whether the bucket has ACLs. A bucket without
-// ownership controls is older than them, and has.
+// ownersKey is what lets the owner of another account's bucket read what the role
+// writes there.
+const ownersKey = "its owner sets the bucket's default encryption to SSE-S3 (AES256), or to a customer's KMS key, by the key's ARN"
+
+// checkWritersKey warns of a default key of another account's bucket that S3
+// looks up in the account of whoever writes: the owner cannot use it.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_ServerSideEncryptionByDefault.html
+func (p *Probe) checkWritersKey(algorithm string) {
+	byARN := strings.HasPrefix(p.keyName, "arn:") && !strings.HasSuffix(p.keyName, ":alias/aws/s3")
+	p.writersKey = p.foreign() && strings.HasPrefix(algorithm, "aws:kms") && !byARN
+	if p.writersKey {
+		p.Report.Set(CheckEncryption, Warn, "names no customer's key by its ARN: S3 takes a key of account "+p.target.Account+
+			", with which the bucket's owner cannot decrypt", ownersKey)
+	}
+}
+
+// readOwnership finds out whether the bucket has ACLs, and whose the exports
+// will be. A bucket without ownership controls is older than them, and has ACLs.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
 func (p *Probe) readOwnership(ctx context.Context, patience time.Time) {
 	var out *s3.GetBucketOwnershipControlsOutput
@@ -144,15 +169,19 @@ func (p *Probe) readOwnership(ctx context.Context, patience time.Time) {
 		p.Report.answer(CheckObjectOwnership, err)
 		return
 	}
-	p.Report.Set(CheckObjectOwnership, Pass, "lets ACLs be set", "")
-	if err != nil || out.OwnershipControls == nil {
-		return
+	if err == nil && out.OwnershipControls != nil {
+		p.bucket.ACLsDisabled = slices.ContainsFunc(out.OwnershipControls.Rules, func(r types.OwnershipControlsRule) bool {
+			return r.ObjectOwnership == types.ObjectOwnershipBucketOwnerEnforced
+		})
 	}
-	for _, rule := range out.OwnershipControls.Rules {
-		if rule.ObjectOwnership == types.ObjectOwnershipBucketOwnerEnforced {
-			p.bucket.ACLsDisabled = true
-			p.Report.Set(CheckObjectOwnership, Warn, "disables ACLs (BucketOwnerEnforced): an export that asks for a public ACL is refused", "")
-		}
+	switch {
+	case p.bucket.ACLsDisabled:
+		p.Report.Set(CheckObjectOwnership, Warn, "disables ACLs (BucketOwnerEnforced): an export that asks for a public ACL is refused", "")
+	case p.foreign():
+		p.Report.Set(CheckObjectOwnership, Warn, "leaves what the role writes to account "+p.target.Account+": the bucket's owner cannot read the exports",
+			"its owner sets the bucket's object ownership to BucketOwnerEnforced")
+	default:
+		p.Report.Set(CheckObjectOwnership, Pass, "lets ACLs be set", "")
 	}
 }
 

@@ -66,6 +66,9 @@ type Probe struct {
 	bucket Bucket
 	// region and keyName are what head and readEncryption found, side by side.
 	region, keyName string
+	// writersKey: S3 looks the key up in the account of whoever writes, which is
+	// not the bucket's owner.
+	writersKey bool
 	// own makes S3 calls as the function, role as the assumed role; both in the
 	// bucket's own region.
 	own, role *s3.Client
