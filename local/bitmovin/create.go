@@ -43,9 +43,9 @@ func (a *API) create(organization string, body []byte) response {
 	return result(http.StatusCreated, without(&o, nil))
 }
 
-// cloudRegions are the regions that Bitmovin knows.
+// CloudRegions are the regions of S3 that Bitmovin knows, by its own names.
 // https://github.com/bitmovin/bitmovin-api-sdk-go/blob/main/model/aws_cloud_region.go
-var cloudRegions = []string{
+var CloudRegions = []string{
 	"US_EAST_1", "US_EAST_2", "US_WEST_1", "US_WEST_2", "EU_WEST_1", "EU_WEST_2", "EU_WEST_3", "EU_CENTRAL_1", "EU_NORTH_1",
 	"AP_SOUTHEAST_1", "AP_SOUTHEAST_2", "AP_NORTHEAST_1", "AP_NORTHEAST_2", "AP_SOUTH_1", "SA_EAST_1", "CA_CENTRAL_1",
 }
@@ -65,7 +65,7 @@ func (o *Output) check() string {
 		return "externalId is provided by the API in this mode"
 	case !slices.Contains([]string{"", "S3_V2", "S3_V4"}, o.SignatureVersion):
 		return "signatureVersion must be S3_V2 or S3_V4"
-	case o.CloudRegion != "" && !slices.Contains(cloudRegions, o.CloudRegion):
+	case o.CloudRegion != "" && !slices.Contains(CloudRegions, o.CloudRegion):
 		return "cloudRegion must be a region of AWS's as Bitmovin writes it"
 	case slices.ContainsFunc(o.ACL, func(e ACLEntry) bool { return e.Permission != "PUBLIC_READ" && e.Permission != "PRIVATE" }):
 		return "the permission of an acl must be PUBLIC_READ or PRIVATE"

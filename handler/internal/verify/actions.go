@@ -27,14 +27,44 @@ func (p *Probe) TryBucket(ctx context.Context) {
 			_, err := p.role.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: &bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 			return err
 		})
-	}, func(ctx context.Context) {
-		p.try(ctx, checkList, func(ctx context.Context) error {
-			_, err := p.role.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket.Name, ExpectedBucketOwner: &p.target.Owner, MaxKeys: aws.Int32(1)})
-			return err
-		})
-	}, func(ctx context.Context) {
+	}, p.tryList, func(ctx context.Context) {
 		p.try(ctx, checkPut, func(ctx context.Context) error { return p.write(ctx, "") })
 	})
+}
+
+// tryList lists one key of the bucket. Where that is denied it lists below the
+// target's prefix: if that is allowed for as long as policies take to settle, more
+// waiting changes nothing.
+func (p *Probe) tryList(ctx context.Context) {
+	var denial error // of the bucket, while its prefix may be listed
+	var since time.Time
+	p.try(ctx, checkList, func(ctx context.Context) error {
+		err := p.list(ctx, "")
+		if p.target.Bucket.Prefix == "" || !Denied(err) || p.list(ctx, p.target.Bucket.Prefix) != nil {
+			denial = nil
+			return err
+		}
+		if denial == nil {
+			since = time.Now()
+		}
+		if denial = err; time.Since(since) >= Settling {
+			return nil
+		}
+		return err
+	})
+	if d, denied := asDenial(denial); denied {
+		p.Report.Set(checkList, Warn, "allowed only below "+p.target.Bucket.Prefix+": listing the bucket is "+d.String(), p.cure(d))
+		p.Report.answer(checkList, denial)
+	}
+}
+
+func (p *Probe) list(ctx context.Context, prefix string) error {
+	in := &s3.ListObjectsV2Input{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, MaxKeys: aws.Int32(1)}
+	if prefix != "" {
+		in.Prefix = &prefix
+	}
+	_, err := p.role.ListObjectsV2(ctx, in)
+	return err
 }
 
 // TryObject makes the calls that need the marker: it sets an ACL, and makes
@@ -75,6 +105,7 @@ func (p *Probe) write(ctx context.Context, acl types.ObjectCannedACL) error {
 // it to whoever wrote the object. In both a write with this one ACL is accepted,
 // and needs the same permission of the bucket's policy.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workflow-object-operation.html
 func (p *Probe) setACL(ctx context.Context) error {
 	const acl = types.ObjectCannedACLBucketOwnerFullControl
 	if p.bucket.ACLsDisabled || p.foreign() || !p.writesObject() {
@@ -105,7 +136,6 @@ func (p *Probe) tryParts(ctx context.Context) {
 	p.try(ctx, CheckEncryption, func(ctx context.Context) (err error) {
 		if upload == nil {
 			if upload, err = p.begin(ctx, ""); err != nil {
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workflow-object-operation.html
 				return err
 			}
 		}
@@ -180,7 +210,7 @@ func (p *Probe) try(ctx context.Context, check string, call func(context.Context
 	switch fix := p.cureOf(err); {
 	case err == nil && p.Report.check(check).Verdict == Warn: // what was read still holds
 	case err == nil:
-		p.Report.Set(check, Pass, "works", "")
+		p.Report.Set(check, Pass, p.proof(check), "")
 	case denied:
 		p.fail(check, d.ofKey(), d.String(), p.cure(d), err)
 	case answered(err):
@@ -189,6 +219,14 @@ func (p *Probe) try(ctx context.Context, check string, call func(context.Context
 		p.Report.Set(check, NotTested, "got no answer: "+short(err), "")
 		p.Report.answer(check, err)
 	}
+}
+
+// proof says what it proves that the call of a check was allowed.
+func (p *Probe) proof(check string) string {
+	if p.writesObject() || check != checkPut && check != checkPutACL {
+		return "works"
+	}
+	return "works for an upload in parts; a policy may except those (s3:ObjectCreationOperation), and deny what is written in one"
 }
 
 // fail records a failure, and where the bucket's key is at its root that of the

@@ -77,6 +77,9 @@ func (p *Probe) head(ctx context.Context, patience time.Time) {
 	})
 	p.region = bucketRegion(err, p.own.Options().Region)
 	switch status := httpStatus(err); {
+	case err == nil && !isBitmovinRegion(p.region):
+		p.Report.Set(CheckBucket, Warn, "exists in "+p.region+", a region that Bitmovin's API has no name for (CloudRegion); if it is an opt-in region, "+
+			"Bitmovin's sessions may not be valid there", "ask Bitmovin whether it exports to "+p.region+", or use a bucket in another region")
 	case err == nil:
 		p.Report.Set(CheckBucket, Pass, "exists in "+p.region, "")
 	case status == http.StatusNotFound:
@@ -216,7 +219,8 @@ func (p *Probe) readDeletability(ctx context.Context, patience time.Time) {
 	p.bucket.Undeletable = retention || mfa
 	switch {
 	case retention:
-		p.Report.Set(CheckObjectLock, Warn, "has a default retention: exports cannot be deleted before it ends, and no object is written to check", "")
+		p.Report.Set(CheckObjectLock, Warn, "has a default retention: no object is written to check; exports cannot be deleted before it ends, "+
+			"and S3 takes only uploads with a checksum, which is not known of Bitmovin", "")
 	case mfa:
 		p.Report.Set(CheckObjectLock, Warn, "has MFA delete: no object is written to check, as it could not be deleted", "")
 	default:

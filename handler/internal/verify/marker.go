@@ -41,11 +41,26 @@ func (p *Probe) Prepare(ctx context.Context, patience time.Time) {
 	}
 }
 
-// Remove takes away whatever the probe wrote: every version of the marker,
-// delete markers beside it, and uploads. An object in a bucket that keeps no
-// versions takes one call; else all are listed, for an answer that was lost may
-// have left more than the probe knows of.
+// Remove takes away whatever the probe wrote, and records what it could not.
 func (p *Probe) Remove(ctx context.Context) error {
+	err := p.removeWritten(ctx)
+	if err == nil {
+		return nil
+	}
+	fix := "delete the object, with all of its versions, and abort its uploads"
+	if d, denied := asDenial(err); denied {
+		fix = p.cureRemoval(d)
+	}
+	p.Report.Set(CheckObjectLock, Warn, "what the check wrote, "+p.marker()+", could not be removed: "+short(err), fix)
+	p.Report.answer(CheckObjectLock, err)
+	return err
+}
+
+// removeWritten takes away every version of the marker, delete markers beside it,
+// and uploads. An object in a bucket that keeps no versions takes one call; else
+// all are listed, for an answer that was lost may have left more than the probe
+// knows of.
+func (p *Probe) removeWritten(ctx context.Context) error {
 	return parallel.Try(ctx, p.abortBegun, func(ctx context.Context) error {
 		switch {
 		case !p.writesObject():
@@ -69,7 +84,12 @@ func (p *Probe) RemoveLeftovers(ctx context.Context) error {
 	own := regexp.MustCompile(`^[0-9a-f]{16}(\.absent)?$`)
 	mine := func(key string) bool { return own.MatchString(strings.TrimPrefix(key, prefix)) }
 	err := p.removeBelow(ctx, prefix, mine)
-	if region := bucketRegion(err, p.region); region != p.region {
+	redirect := err
+	if hasCode(err, "IllegalLocationConstraintException") {
+		// To or from an opt-in region only a HEAD is told the region.
+		_, redirect = p.own.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
+	}
+	if region := bucketRegion(redirect, p.region); region != p.region {
 		p.own = newS3(p.cfg, inRegion(region))
 		err = p.removeBelow(ctx, prefix, mine)
 	}

@@ -133,7 +133,7 @@ const maxReason = 2560
 // Err returns an error that tells an author all that keeps the report from
 // being accepted, in short, and the first fix in full, so that what it says to
 // paste can be pasted; nil if the report is accepted: no check failed and each
-// required one passed.
+// required one was tested.
 func (r *Report) Err() error {
 	refusals := r.refusals()
 	if len(refusals) == 0 {
@@ -162,7 +162,7 @@ func (r *Report) refusals() []Check {
 		switch {
 		case c.Verdict == Fail:
 			failed = append(failed, c)
-		case c.Required && c.Verdict != Pass:
+		case c.Required && c.Verdict == NotTested:
 			missed = append(missed, c)
 		}
 	}
