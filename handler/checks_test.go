@@ -39,25 +39,47 @@ func (e *env) check(p properties) (*cloudformation.Stack, error) {
 	}
 	if err == nil {
 		enforced := all["Verification"] == nil || all["Verification"] == "Enforce"
-		e.wantProven(v, unproven(e.Cloud.Calls()[calls:], v.PhysicalResourceId, owner == account), enforced)
+		e.wantProven(v, unproven(e.Cloud.Calls()[calls:], v.PhysicalResourceId, owner == account), enforced, owner != account)
 	}
 	return s, err
 }
 
 // wantProven sees that a verdict of SUCCESS counts as verified only what calls have
-// proven, and that Enforce accepts nothing else, but for a listing below the prefix alone.
-func (e *env) wantProven(v verdict, unproven []string, enforced bool) {
+// proven and no warning puts in doubt, and that Enforce accepts nothing else, but for
+// what it warns of and for a listing below the prefix alone.
+func (e *env) wantProven(v verdict, unproven []string, enforced, foreign bool) {
 	e.Helper()
-	verified := v.Data["AccessVerified"]
-	if verified == "true" && len(unproven) > 0 {
-		e.Errorf("AccessVerified is true without a call that proves %v", unproven)
+	verified, doubts := v.Data["AccessVerified"], e.doubts(v, foreign)
+	if verified == "true" && len(unproven)+len(doubts) > 0 {
+		e.Errorf("AccessVerified is true without a call that proves %v, and in spite of the warnings of %v", unproven, doubts)
 	}
 	if !enforced || verified == "true" {
 		return
 	}
-	if verified != "partial" || e.Checks(v)["s3:ListBucket"] != "WARN" || !slices.Equal(unproven, []string{"s3:ListBucket"}) {
+	below := e.Checks(v)["s3:ListBucket"] == "WARN" && slices.Equal(unproven, []string{"s3:ListBucket"})
+	if verified != "partial" || !below && (len(doubts) == 0 || len(unproven) > 0) {
 		e.Errorf("AccessVerified is %s, without proof of %v, and Enforce accepts it", verified, unproven)
 	}
+}
+
+// doubts returns the warnings of a verdict that say that an export may fail, or be of no
+// use to the bucket's owner.
+func (e *env) doubts(v verdict, foreign bool) (names []string) {
+	checks := e.Checks(v)
+	e.Cloud.View(func(s *aws.State) {
+		b := s.Buckets[bucketName]
+		for name, doubtful := range map[string]bool{
+			"Bucket":          true,
+			"Encryption":      foreign && strings.HasPrefix(b.Algorithm, "aws:kms") && !strings.HasPrefix(b.KMSKey, "arn:aws:kms:"+b.Region+":"+b.Account),
+			"ObjectOwnership": foreign && b.Ownership != "BucketOwnerEnforced",
+			"ObjectLock":      b.Lock != nil,
+		} {
+			if doubtful && checks[name] == "WARN" {
+				names = append(names, name)
+			}
+		}
+	})
+	return names
 }
 
 // mustCheck is check where nothing may fail; it returns the checks.

@@ -78,7 +78,7 @@ func (p *Probe) head(ctx context.Context, patience time.Time) {
 	p.region = bucketRegion(err, p.own.Options().Region)
 	switch status := httpStatus(err); {
 	case err == nil && !isBitmovinRegion(p.region):
-		p.Report.Set(CheckBucket, Warn, "exists in "+p.region+", a region that Bitmovin's API has no name for (CloudRegion); if it is an opt-in region, "+
+		p.Report.doubt(CheckBucket, "exists in "+p.region+", a region that Bitmovin's API has no name for (CloudRegion); if it is an opt-in region, "+
 			"Bitmovin's sessions may not be valid there", "ask Bitmovin whether it exports to "+p.region+", or use a bucket in another region")
 	case err == nil:
 		p.Report.Set(CheckBucket, Pass, "exists in "+p.region, "")
@@ -153,7 +153,7 @@ func (p *Probe) checkWritersKey(algorithm string) {
 	byARN := strings.HasPrefix(p.keyName, "arn:") && !strings.HasSuffix(p.keyName, ":alias/aws/s3")
 	p.writersKey = p.foreign() && strings.HasPrefix(algorithm, "aws:kms") && !byARN
 	if p.writersKey {
-		p.Report.Set(CheckEncryption, Warn, "names no customer's key by its ARN: S3 takes a key of account "+p.target.Account+
+		p.Report.doubt(CheckEncryption, "names no customer's key by its ARN: S3 takes a key of account "+p.target.Account+
 			", with which the bucket's owner cannot decrypt", ownersKey)
 	}
 }
@@ -181,7 +181,7 @@ func (p *Probe) readOwnership(ctx context.Context, patience time.Time) {
 	case p.bucket.ACLsDisabled:
 		p.Report.Set(CheckObjectOwnership, Warn, "disables ACLs (BucketOwnerEnforced): an export that asks for a public ACL is refused", "")
 	case p.foreign():
-		p.Report.Set(CheckObjectOwnership, Warn, "leaves what the role writes to account "+p.target.Account+": the bucket's owner cannot read the exports",
+		p.Report.doubt(CheckObjectOwnership, "leaves what the role writes to account "+p.target.Account+": the bucket's owner cannot read the exports",
 			"its owner sets the bucket's object ownership to BucketOwnerEnforced")
 	default:
 		p.Report.Set(CheckObjectOwnership, Pass, "lets ACLs be set", "")
@@ -219,7 +219,7 @@ func (p *Probe) readDeletability(ctx context.Context, patience time.Time) {
 	p.bucket.Undeletable = retention || mfa
 	switch {
 	case retention:
-		p.Report.Set(CheckObjectLock, Warn, "has a default retention: no object is written to check; exports cannot be deleted before it ends, "+
+		p.Report.doubt(CheckObjectLock, "has a default retention: no object is written to check; exports cannot be deleted before it ends, "+
 			"and S3 takes only uploads with a checksum, which is not known of Bitmovin", "")
 	case mfa:
 		p.Report.Set(CheckObjectLock, Warn, "has MFA delete: no object is written to check, as it could not be deleted", "")

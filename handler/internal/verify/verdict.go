@@ -70,6 +70,12 @@ func (r *Report) Set(name string, v Verdict, detail, fix string) {
 	r.edit(name, func(c *Check) { c.Verdict, c.Detail, c.Fix, c.Answer = v, detail, fix, "" })
 }
 
+// doubt records a warning that exports themselves may fail, or be of no use: with
+// one, access does not count as verified.
+func (r *Report) doubt(name, detail, fix string) {
+	r.edit(name, func(c *Check) { c.Verdict, c.Detail, c.Fix, c.Answer, c.Required = Warn, detail, fix, "", true })
+}
+
 // answer records the answer that decided the named check.
 func (r *Report) answer(name string, err error) {
 	r.edit(name, func(c *Check) { c.Answer = err.Error() })
