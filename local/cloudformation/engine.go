@@ -38,6 +38,8 @@ type Options struct {
 	FunctionEnv map[string]string
 	// Log, if set, gets what the functions print.
 	Log io.Writer
+	// Answers of DescribeStackResource.
+	Answers Answers
 	// OnEvent, if set, is called for every event, one after the other. It may wait,
 	// and cancel an operation, but start none.
 	OnEvent func(Event)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 
@@ -32,12 +33,15 @@ func program(_ map[string]string, _ io.Writer, via http.RoundTripper) func(conte
 }
 
 // answer does what the resource's properties say: Fail names the request types
-// that fail, Hang those that are never answered, Id is the physical id.
+// that fail, Hang those that are never answered, Slow those that take a minute, Id is the physical id.
 func answer(ctx context.Context, client *http.Client, e cfn.Event) error {
 	text := func(name string) string { s, _ := e.ResourceProperties[name].(string); return s }
 	if strings.Contains(text("Hang"), string(e.RequestType)) {
 		<-ctx.Done()
 		return ctx.Err()
+	}
+	if strings.Contains(text("Slow"), string(e.RequestType)) {
+		time.Sleep(time.Minute)
 	}
 	r := cfn.Response{
 		Status: cfn.StatusSuccess, RequestID: e.RequestID, StackID: e.StackID, LogicalResourceID: e.LogicalResourceID,
@@ -71,10 +75,15 @@ type env struct {
 // start returns an account in memory with the stack provider, for a test in a bubble.
 func start(t *testing.T) env {
 	t.Helper()
+	return startWith(t, cloudformation.Answers{})
+}
+
+func startWith(t *testing.T, a cloudformation.Answers) env {
+	t.Helper()
 	memory := network.NewMemory(1)
 	cloud := aws.Start(aws.Options{Network: memory})
 	engine := cloudformation.New(cloudformation.Options{
-		Cloud: cloud, Account: "111122223333", Region: "eu-west-1", Program: program, Memory: memory, Seed: 1,
+		Cloud: cloud, Account: "111122223333", Region: "eu-west-1", Program: program, Memory: memory, Seed: 1, Answers: a,
 	})
 	t.Cleanup(func() { engine.Close(); cloud.Close() })
 	e := env{t, engine, cloud}

@@ -56,7 +56,7 @@ func (e *Engine) Start(name string, text []byte, parameters map[string]string) (
 	st, err := e.find(name)
 	create := err != nil
 	if create {
-		st = &stack{name: name, id: e.stackID(name), status: createInProgress, created: time.Now(), resources: map[string]*resource{}}
+		st = &stack{name: name, id: e.stackID(name), status: createInProgress, created: time.Now(), resources: map[string]*resource{}, deleting: map[string]*resource{}}
 	} else if err := st.updatable(t, values); err != nil {
 		return nil, err
 	}
@@ -214,6 +214,8 @@ func (e *Engine) removeOne(ctx context.Context, st *stack, r *resource) error {
 		e.mark(st, r, deleteSkipped, "")
 		return nil
 	}
+	e.setDeleting(st, r.logicalID, r)
+	defer e.setDeleting(st, r.logicalID, nil)
 	e.mark(st, r, deleteInProgress, "")
 	if err := kindOf(r.kind).delete(ctx, e.task(st, r, nil)); err != nil {
 		e.mark(st, r, deleteFailed, err.Error())
@@ -221,4 +223,11 @@ func (e *Engine) removeOne(ctx context.Context, st *stack, r *resource) error {
 	}
 	e.mark(st, r, deleteComplete, "")
 	return nil
+}
+
+// setDeleting keeps which incarnation of a resource is being deleted.
+func (e *Engine) setDeleting(st *stack, logicalID string, r *resource) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st.deleting[logicalID] = r
 }

@@ -4,13 +4,16 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	sdkaws "github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
@@ -178,25 +181,117 @@ func TestForeignThingsAreLeftAlone(t *testing.T) {
 	})
 }
 
+// client returns one of CloudFormation's for a user who may ask for everything.
+func (e env) client() *sdk.Client {
+	user := "arn:aws:iam::111122223333:user/u"
+	e.cloud.Edit(func(s *aws.State) {
+		s.Users[user] = &aws.User{ARN: user, Inline: map[string]string{
+			"p": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"cloudformation:Describe*","Resource":"*"}]}`,
+		}}
+	})
+	return sdk.NewFromConfig(e.cloud.Config(user, "eu-west-1"))
+}
+
+// described returns the status and the id that DescribeStackResource answers for the
+// resource One, or its error.
+func (e env) described(client *sdk.Client, stackID string) string {
+	e.Helper()
+	id := "One"
+	out, err := client.DescribeStackResource(e.Context(), &sdk.DescribeStackResourceInput{StackName: &stackID, LogicalResourceId: &id})
+	var known smithy.APIError
+	switch {
+	case errors.As(err, &known):
+		return known.ErrorCode() + ": " + known.ErrorMessage()
+	case err != nil:
+		e.Fatal(err)
+	}
+	return string(out.StackResourceDetail.ResourceStatus) + " " + *out.StackResourceDetail.PhysicalResourceId
+}
+
+// A resource that a living stack has removed does not exist for it; those of a deleted
+// stack are told for 90 days:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResource.html.
+func TestRemovedResource(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		client := e.client()
+		made := e.deploy("app", one("Id: a"), nil)
+		e.deploy("app", "Resources: {Log: {Type: AWS::Logs::LogGroup}}", nil)
+		const unknown = "ValidationError: Resource One does not exist for stack app"
+		if got := e.described(client, made.ID); got != unknown {
+			t.Errorf("a removed resource: got %s", got)
+		}
+		failed := e.fails("failed", one("Id: a, Fail: Create"), "ROLLBACK_COMPLETE")
+		if got, want := e.described(client, failed.ID), strings.Replace(unknown, "app", "failed", 1); got != want {
+			t.Errorf("one whose create was rolled back: got %s", got)
+		}
+		deleted := e.deploy("deleted", one("Id: a"), nil)
+		if _, err := e.Delete(e.Context(), "deleted"); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.described(client, deleted.ID); got != "DELETE_COMPLETE a" {
+			t.Errorf("that of a deleted stack: got %s", got)
+		}
+	})
+}
+
+// Nobody has recorded what AWS answers for a custom resource without an id, nor which
+// incarnation it shows during a cleanup: both are played.
+func TestUnrecordedAnswers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answers           cloudformation.Answers
+		creating, cleanup string
+	}{
+		"listed, the living one shown":       {cloudformation.Answers{}, "CREATE_IN_PROGRESS ", "UPDATE_COMPLETE b"},
+		"not listed, the replaced one shown": {cloudformation.Answers{Unnamed: true, Replaced: true}, "ValidationError: Resource One does not exist for stack app", "DELETE_IN_PROGRESS a"},
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := startWith(t, c.answers)
+			client := e.client()
+			shown := func(template string, requests int) string {
+				t.Helper()
+				o, err := e.Start("app", []byte(template), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for len(e.Requests()) < requests {
+					time.Sleep(time.Second)
+				}
+				s, err := e.Stack("app")
+				if err != nil {
+					t.Fatal(err)
+				}
+				described := e.described(client, s.ID)
+				if _, err := o.Wait(e.Context()); err != nil {
+					t.Fatal(err)
+				}
+				return described
+			}
+			if got := shown(one("Id: a, Slow: Create Delete"), 1); got != c.creating {
+				t.Errorf("while it is created: got %q, want %q", got, c.creating)
+			}
+			if got := shown(one("Id: b"), 3); got != c.cleanup {
+				t.Errorf("during the cleanup: got %q, want %q", got, c.cleanup)
+			}
+			if s, err := e.Stack("app"); err != nil || e.described(client, s.ID) != "UPDATE_COMPLETE b" {
+				t.Errorf("after it: got %s, %v", e.described(client, s.ID), err)
+			}
+		})
+	}
+}
+
 func TestServiceTellsStatuses(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
 		e := start(t)
-		user := "arn:aws:iam::111122223333:user/u"
-		e.cloud.Edit(func(s *aws.State) {
-			s.Users[user] = &aws.User{ARN: user, Inline: map[string]string{
-				"p": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"cloudformation:Describe*","Resource":"*"}]}`,
-			}}
-		})
-		client := sdk.NewFromConfig(e.cloud.Config(user, "eu-west-1"))
+		client := e.client()
 		made := e.deploy("app", one("Id: a"), nil)
 		stacks, err := client.DescribeStacks(e.Context(), &sdk.DescribeStacksInput{StackName: &made.ID})
 		if err != nil || len(stacks.Stacks) != 1 || stacks.Stacks[0].StackStatus != "CREATE_COMPLETE" || *stacks.Stacks[0].StackName != "app" {
 			t.Errorf("DescribeStacks: got %+v, %v", stacks, err)
 		}
-		id := "One"
-		resource, err := client.DescribeStackResource(e.Context(), &sdk.DescribeStackResourceInput{StackName: &made.ID, LogicalResourceId: &id})
-		if err != nil || resource.StackResourceDetail.ResourceStatus != "CREATE_COMPLETE" || *resource.StackResourceDetail.PhysicalResourceId != "a" {
-			t.Errorf("DescribeStackResource: got %+v, %v", resource, err)
+		if got := e.described(client, made.ID); got != "CREATE_COMPLETE a" {
+			t.Errorf("DescribeStackResource: got %s", got)
 		}
 		if _, err := e.Delete(e.Context(), "app"); err != nil {
 			t.Fatal(err)
@@ -205,7 +300,7 @@ func TestServiceTellsStatuses(t *testing.T) {
 		if err != nil || stacks.Stacks[0].StackStatus != "DELETE_COMPLETE" {
 			t.Errorf("DescribeStacks of a deleted one: got %+v, %v", stacks, err)
 		}
-		_, err = client.DescribeStacks(e.Context(), &sdk.DescribeStacksInput{StackName: &id})
+		_, err = client.DescribeStacks(e.Context(), &sdk.DescribeStacksInput{StackName: sdkaws.String("One")})
 		var known smithy.APIError
 		if !errors.As(err, &known) || known.ErrorCode() != "ValidationError" || known.ErrorMessage() != "Stack with id One does not exist" {
 			t.Errorf("DescribeStacks of none: got %v", err)

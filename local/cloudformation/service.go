@@ -4,9 +4,20 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 )
+
+// Answers are what DescribeStackResource answers where nobody has recorded what AWS
+// does. The zero value has a resource from its first event on, and always the
+// incarnation that lives.
+type Answers struct {
+	// Unnamed: a custom resource does not exist for its stack before it has an id.
+	Unnamed bool
+	// Replaced: while a cleanup deletes the incarnation that was replaced, it is shown.
+	Replaced bool
+}
 
 // service answers the API calls that the function makes:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Operations.html.
@@ -52,7 +63,7 @@ func (s service) Serve(r aws.Request) (any, error) {
 			Stacks []describedStack `xml:"Stacks>member"`
 		}{[]describedStack{st.describe()}}, nil
 	case "DescribeStackResource":
-		d, err := st.describeResource(r.Params.Get("LogicalResourceId"))
+		d, err := st.describeResource(r.Params.Get("LogicalResourceId"), s.engine.options.Answers)
 		return struct{ StackResourceDetail describedResource }{d}, err
 	}
 	return nil, aws.NotImplemented("cloudformation:%s", r.Op)
@@ -69,9 +80,18 @@ func (st *stack) describe() describedStack {
 	return d
 }
 
-func (st *stack) describeResource(id string) (describedResource, error) {
+// describeResource knows no resource that a living stack has removed, and those of
+// a deleted one for 90 days: its page, and AWS's answers as recorded in
+// https://github.com/localstack/localstack/pull/13269.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResource.html
+func (st *stack) describeResource(id string, a Answers) (describedResource, error) {
 	r := st.resources[id]
-	if r == nil {
+	if replaced := st.deleting[id]; a.Replaced && replaced != nil {
+		r = replaced
+	}
+	unnamed := a.Unnamed && r != nil && isCustom(r.kind) && r.status == createInProgress && r.physicalID == ""
+	removed := !r.alive() && !strings.HasPrefix(st.status, "DELETE_")
+	if r == nil || unnamed || removed {
 		return describedResource{}, &aws.Error{
 			Status: http.StatusBadRequest, Code: "ValidationError",
 			Message: "Resource " + id + " does not exist for stack " + st.name,

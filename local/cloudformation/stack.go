@@ -65,7 +65,9 @@ type stack struct {
 	parameters               map[string]any
 	resources                map[string]*resource
 	// replaced incarnations wait for the cleanup.
-	replaced         []*resource
+	replaced []*resource
+	// deleting are the incarnations that are being deleted, by logical id.
+	deleting         map[string]*resource
 	outputs, exports map[string]string
 	imports          map[string]bool
 	events           []Event

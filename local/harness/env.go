@@ -39,6 +39,8 @@ type Options struct {
 	Seed uint64
 	// Timeout of the function; by default the template's.
 	Timeout time.Duration
+	// Answers of DescribeStackResource.
+	Answers cloudformation.Answers
 	// RetryDelays are the pauses before Lambda's retries; by default Lambda's own.
 	RetryDelays []time.Duration
 }
@@ -81,7 +83,7 @@ func New(tb testing.TB, o Options) *Env {
 	o.Seed = cmp.Or(o.Seed, 1)
 	stacks := cloudformation.Options{
 		Account: Account, Region: Region, Binary: o.Binary, Program: o.Program, Seed: o.Seed,
-		Timeout: o.Timeout, RetryDelays: o.RetryDelays, OnEvent: e.tell,
+		Timeout: o.Timeout, RetryDelays: o.RetryDelays, OnEvent: e.tell, Answers: o.Answers,
 	}
 	api := bitmovin.Options{Seed: o.Seed}
 	if o.Program != nil {
