@@ -48,6 +48,7 @@ func later(a, b time.Time) time.Time {
 func (u *run) ensure(ctx context.Context, open bool) error {
 	u.wrote = true
 	if u.have == nil {
+		u.made = true
 		exists, err := u.create(ctx, open)
 		if err != nil || !exists {
 			return err
@@ -80,6 +81,14 @@ func (u *run) changes() changes {
 		return u.want.against(former, u.have, policy.FullAccess(u.r.Partition))
 	}
 	return u.want.compare(u.have, oldTagKeys(u.r.Event))
+}
+
+// differs reports whether the role is not what is wanted, apart from what a run
+// that was killed has left in its trust policy.
+func (u *run) differs() bool {
+	found := *u.have
+	_, found.trust = policy.Verifiers(found.trust, u.provider.Verifier, time.Now())
+	return len(u.want.compare(&found, oldTagKeys(u.r.Event)).names()) > 0
 }
 
 // create makes the role with tags and boundary in the one call. It reports

@@ -36,6 +36,7 @@ type run struct {
 	// late is set where the stack went on before the run began: it may change nothing.
 	late error
 
+	watch  *stack.Watch
 	probe  *verify.Probe
 	bucket verify.Bucket
 	// have is the role as it was found or made; nil if there is none.
@@ -44,11 +45,11 @@ type run struct {
 
 	// verifier is the statement that lets this run assume the role.
 	verifier policy.Statement
-	// wrote: this run may have changed the role. opened: its trust policy may
+	// made: there was no role before this run. wrote: it may have changed the role. opened: its trust policy may
 	// hold the verifier statement. marked: the marker may exist. asked: the
 	// stack was asked how the run stands, after its writes. condemned: the role
 	// is not to be, and may be there.
-	wrote, opened, marked, asked, condemned bool
+	made, wrote, opened, marked, asked, condemned bool
 }
 
 // converge handles Create and Update alike.
@@ -65,11 +66,14 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 	if err := u.look(ctx); err != nil {
 		return nil, err
 	}
-	if err := u.accept(unknown); err != nil {
-		return nil, err
+	if err = u.accept(unknown); err == nil {
+		err = u.apply(ctx)
 	}
-	if err := u.apply(ctx); err != nil {
-		return nil, err
+	if u.rollback {
+		u.clearUp(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, u.askIfFailed(ctx))
 	}
 	r.Report(u.have.name)
 	return u.attributes(), nil
@@ -90,7 +94,10 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	if sameName(props.RoleName, r.PhysicalResourceID) {
 		props.RoleName = r.PhysicalResourceID
 	}
-	u := &run{Access: a, r: r, props: props, patience: time.Now().Add(min(settledIn, time.Until(r.Deadline)/4))}
+	u := &run{
+		Access: a, r: r, props: props, patience: time.Now().Add(min(settledIn, time.Until(r.Deadline)/4)),
+		watch: stack.NewWatch(a.stacks, r, props.RoleName),
+	}
 	u.want = newDesired(r, a.provider, props)
 	u.verifier = policy.Verifier(a.provider.Verifier, props.ExternalID, runID(), r.Deadline)
 	u.probe = verify.New(a.cfg, verify.Target{
@@ -150,7 +157,7 @@ func (u *run) look(ctx context.Context) error {
 func (u *run) ask(ctx context.Context) stack.State {
 	ctx, cancel := poll.Quarters(ctx, 1)
 	defer cancel()
-	return stack.Ask(ctx, u.stacks, u.r, u.patience)
+	return u.watch.Ask(ctx, u.patience)
 }
 
 // owns reports whether there is a role, and it is the event's.

@@ -23,7 +23,7 @@ import (
 // be seen. Only a Create that failed before it made any leaves nothing to doubt.
 func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 	doubt := verify.Settling
-	if r.MadeNothing() {
+	if r.MadeNothing(r.PhysicalResourceID) {
 		doubt = 0
 	}
 	var removals []func(context.Context) error

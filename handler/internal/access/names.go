@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 func derivedName(r *customresource.Request) string {
 	sum := derive("role name", r.Event)
 	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum)[:hashLength])
-	head := "bitmovin-" + stackName(r.StackID) + "-" + r.LogicalResourceID
+	head := "bitmovin-" + stack.Name(r.StackID) + "-" + r.LogicalResourceID
 	head = regexp.MustCompile(`[^\w+=,.@-]`).ReplaceAllString(head, "-")
 	return head[:min(len(head), maxRoleName-hashLength-1)] + "-" + hash
 }
@@ -67,13 +68,4 @@ func derive(purpose string, e cfn.Event) []byte {
 		panic(fmt.Sprintf("derive the %s: %v", purpose, err)) // refuses short keys in FIPS mode alone
 	}
 	return sum
-}
-
-// stackName returns the name in a stack's id,
-// arn:aws:cloudformation:<region>:<account>:stack/<name>/<guid>.
-func stackName(id string) string {
-	if parts := strings.Split(id, "/"); len(parts) == 3 {
-		return parts[1]
-	}
-	return ""
 }

@@ -157,20 +157,6 @@ func TestPattern(t *testing.T) {
 	}
 }
 
-func TestStackName(t *testing.T) {
-	t.Parallel()
-	for id, want := range map[string]string{
-		testStack: "analytics",
-		"":        "",
-		"arn:aws:cloudformation:eu-west-1:123456789012:stack/name": "",
-		"a/b/c/d": "",
-	} {
-		if got := stackName(id); got != want {
-			t.Errorf("stackName(%q) = %q, want %q", id, got, want)
-		}
-	}
-}
-
 func TestNameOf(t *testing.T) {
 	t.Parallel()
 	derived := derivedName(testRequest("Delete", nil))

@@ -22,7 +22,7 @@ func (u *run) enforces() bool {
 // apply brings the role to its desired state and proves that it can be used.
 func (u *run) apply(ctx context.Context) error {
 	u.want.allow(u.props, u.r.Partition, u.bucket.Key)
-	if u.late != nil && (u.have == nil || len(u.changes().names()) > 0) {
+	if u.late != nil && (u.have == nil || u.differs()) {
 		return u.late
 	}
 	if err := u.ensure(ctx, u.verifies()); err != nil {
@@ -39,9 +39,6 @@ func (u *run) apply(ctx context.Context) error {
 	}
 	if err := u.settle(ctx); err != nil {
 		return err
-	}
-	if u.rollback {
-		u.clearUp(ctx)
 	}
 	u.log(ctx)
 	if u.enforces() {

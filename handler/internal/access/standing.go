@@ -30,18 +30,42 @@ func (u *run) heed(ctx context.Context, state stack.State) error {
 	if s == stack.Awaited {
 		return nil
 	}
-	superseded := fmt.Errorf("role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.Stack, state.Resource)
+	superseded := u.superseded(state)
 	switch {
-	case s == stack.GivenUp:
+	case s == stack.Gone && !u.made:
+		return superseded
+	case s == stack.GivenUp || s == stack.Gone:
 		u.condemned = true
 		return errors.Join(superseded, u.execute(ctx))
 	case u.late != nil || !u.wrote:
 		u.late = superseded
 		return nil //nolint:nilerr // to be late is an error only where there is something to change
-	case u.r.RequestType == cfn.RequestUpdate:
+	case u.r.RequestType == cfn.RequestUpdate && !state.Replaced:
 		return errors.Join(superseded, u.takeBack(ctx))
 	}
 	return superseded
+}
+
+// superseded is the error of a run that its stack does not wait for any more.
+func (u *run) superseded(state stack.State) error {
+	resource := state.Resource
+	switch {
+	case state.Removed:
+		resource = "removed"
+	case state.Replaced:
+		resource += " with another role"
+	}
+	return fmt.Errorf("role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.Stack, resource)
+}
+
+// askIfFailed asks how a run stands that failed after its writes, where there is
+// time: what is removed needs more of it than the clean-up has.
+func (u *run) askIfFailed(ctx context.Context) error {
+	if !u.wrote || u.asked || ctx.Err() != nil {
+		return nil
+	}
+	u.asked = true
+	return u.heed(ctx, u.ask(ctx))
 }
 
 // takeBack undoes an Update that a rollback has overtaken. CloudFormation does
@@ -92,7 +116,8 @@ func (u *run) giveBack(ctx context.Context) error {
 
 // clearUp removes what the Update that is rolled back may have left without
 // CloudFormation's knowledge: a role that replaced this one, where it never
-// answered, and what its check wrote. It is no reason to fail.
+// answered, and what its check wrote. It is no reason to fail, and no failure is one
+// to leave it.
 func (u *run) clearUp(ctx context.Context) {
 	ctx, cancel := poll.Quarters(ctx, 1)
 	defer cancel()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -48,8 +49,8 @@ func (u *run) openTrust(ctx context.Context, trust string) error {
 	return u.putTrust(ctx, u.trustWith(others).String())
 }
 
-// reassert lets the function in again if another run has shut it out. A policy
-// that wants something else than this run, and than what it found, belongs to a
+// reassert lets the function in again if another run has shut it out, unless that
+// was one that the stack prefers to this run. A policy that wants something else than this run, and than what it found, belongs to a
 // later event, which this run must not undo.
 func (u *run) reassert(ctx context.Context) error {
 	seen, err := u.getRole(ctx, u.want.name)
@@ -61,6 +62,9 @@ func (u *run) reassert(ctx context.Context) error {
 	case mine:
 		return nil
 	case u.wants(seen.trust):
+		if state := u.ask(ctx); state.Standing(u.r.RequestType, u.rollback) != stack.Awaited {
+			return u.superseded(state)
+		}
 		return u.openTrust(ctx, seen.trust)
 	case policy.Equal(seen.trust, u.have.trust):
 		return nil // as it was before this run: the read lags

@@ -65,9 +65,9 @@ func (r *Request) PhysicalID() string {
 	}
 }
 
-// MadeNothing reports whether the event's physical id says that the Create had
-// failed before it made anything: it reported no id.
-func (r *Request) MadeNothing() bool { return r.PhysicalResourceID == r.nothing() }
+// MadeNothing reports whether a physical id of the resource says that its Create
+// had failed before it made anything: it reported no id.
+func (r *Request) MadeNothing(id string) bool { return id == r.nothing() }
 
 // nothing is the physical id of a resource of which nothing was made.
 func (r *Request) nothing() string { return r.LogicalResourceID + "-not-created" }

@@ -28,6 +28,7 @@ var errSuperseded = errors.New("the stack went on without this request")
 type run struct {
 	*Registry
 	r     *customresource.Request
+	watch *stack.Watch
 	api   *client
 	props props
 	want  owner
@@ -46,14 +47,14 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 	if err != nil || unknown != nil && r.RequestType == cfn.RequestCreate {
 		return nil, properties.Invalid(unknown, err)
 	}
-	u := &run{Registry: g, r: r, props: p, want: owner{
+	u := &run{Registry: g, r: r, watch: stack.NewWatch(g.stacks, r, ""), props: p, want: owner{
 		StackID: r.StackID, LogicalID: r.LogicalResourceID, RequestID: r.RequestID, Attempt: rand.Text(), Digest: p.digest(),
 	}}
 	var state stack.State
 	parallel.Do(ctx, func(ctx context.Context) {
 		u.api, err = g.client(ctx, p.SecretARN, p.SecretField, p.OrganizationID)
 	}, func(ctx context.Context) {
-		state = stack.Ask(ctx, g.stacks, r, time.Now().Add(firstInstall))
+		state = u.watch.Ask(ctx, time.Now().Add(firstInstall))
 	})
 	u.rollback = r.RequestType == cfn.RequestUpdate && state.RollingBack()
 	if unknown != nil && !u.rollback {
@@ -86,7 +87,7 @@ func (u *run) converge(ctx context.Context, state stack.State) (*output, error) 
 		return nil, err
 	}
 	if o == nil {
-		if state.Answered() || standing == stack.Overtaken {
+		if state.Answered() || standing != stack.Awaited {
 			return nil, fmt.Errorf("register output: %w: the resource is %s", errSuperseded, state.Resource)
 		}
 		if o, err = u.create(ctx); err != nil {
@@ -198,7 +199,7 @@ func (u *run) settle(ctx context.Context, o *output) (*output, error) {
 	var state stack.State
 	parallel.Do(ctx, func(ctx context.Context) {
 		all, err = u.owned(ctx, u.props.Name, func(o owner) bool { return o.made(u.r.Event) })
-	}, func(ctx context.Context) { state = stack.Ask(ctx, u.stacks, u.r, time.Time{}) })
+	}, func(ctx context.Context) { state = u.watch.Ask(ctx, time.Time{}) })
 	if err != nil {
 		return nil, err
 	}

@@ -46,8 +46,8 @@ func TestStandingByStack(t *testing.T) {
 	}
 	for status, want := range tests {
 		got := standings{
-			State{string(status), "CREATE_IN_PROGRESS"}.Standing(cfn.RequestCreate, false),
-			State{string(status), "UPDATE_IN_PROGRESS"}.Standing(cfn.RequestUpdate, false),
+			State{Stack: string(status), Resource: "CREATE_IN_PROGRESS"}.Standing(cfn.RequestCreate, false),
+			State{Stack: string(status), Resource: "UPDATE_IN_PROGRESS"}.Standing(cfn.RequestUpdate, false),
 		}
 		if got != want {
 			t.Errorf("%s: got %+v, want %+v", status, got, want)
@@ -110,8 +110,42 @@ func TestStandingByResource(t *testing.T) {
 func TestStandingOfCompleteCreate(t *testing.T) {
 	t.Parallel()
 	for _, stack := range types.StackStatus("").Values() {
-		if got := (State{string(stack), "CREATE_COMPLETE"}).Standing(cfn.RequestCreate, false); got != Awaited {
+		if got := (State{Stack: string(stack), Resource: "CREATE_COMPLETE"}).Standing(cfn.RequestCreate, false); got != Awaited {
 			t.Errorf("%s: got %v, want awaited", stack, got)
+		}
+	}
+}
+
+// How the two, and a rollback, stand where the resource has another id than theirs, has
+// kept the one that an Update is to replace, or is not there.
+// The stack's status counts all the same.
+func TestStandingOfReplacedAndRemoved(t *testing.T) {
+	t.Parallel()
+	type standings struct{ create, update, rollback Standing }
+	for _, test := range []struct {
+		state State
+		want  standings
+	}{
+		{State{Stack: "UPDATE_IN_PROGRESS", Resource: "UPDATE_IN_PROGRESS", Replaced: true}, standings{Overtaken, Overtaken, Awaited}},
+		{State{Stack: "UPDATE_COMPLETE", Resource: "UPDATE_COMPLETE", Replaced: true}, standings{Gone, Gone, Awaited}},
+		{State{Stack: "UPDATE_IN_PROGRESS", Resource: "DELETE_IN_PROGRESS", Replaced: true}, standings{Overtaken, Overtaken, GivenUp}},
+		{State{Stack: "DELETE_IN_PROGRESS", Resource: "UPDATE_COMPLETE", Replaced: true}, standings{GivenUp, GivenUp, GivenUp}},
+		{State{Stack: "DELETE_COMPLETE", Resource: "DELETE_SKIPPED", Replaced: true}, standings{Overtaken, Overtaken, Overtaken}},
+		{State{Stack: "UPDATE_COMPLETE", Removed: true}, standings{Gone, Gone, Gone}},
+		{State{Removed: true}, standings{Gone, Gone, Gone}},
+		{State{Stack: "UPDATE_ROLLBACK_IN_PROGRESS", Resource: "UPDATE_IN_PROGRESS", Before: true}, standings{Overtaken, Overtaken, Awaited}},
+		{State{Stack: "UPDATE_ROLLBACK_COMPLETE", Resource: "UPDATE_COMPLETE", Before: true}, standings{Overtaken, Overtaken, Gone}},
+		{State{Resource: "UPDATE_COMPLETE", Before: true}, standings{Overtaken, Awaited, Awaited}},
+		{State{Stack: "UPDATE_ROLLBACK_COMPLETE", Removed: true}, standings{GivenUp, Gone, Gone}},
+		{State{Stack: "DELETE_COMPLETE", Removed: true}, standings{GivenUp, GivenUp, GivenUp}},
+	} {
+		got := standings{
+			test.state.Standing(cfn.RequestCreate, false),
+			test.state.Standing(cfn.RequestUpdate, false),
+			test.state.Standing(cfn.RequestUpdate, true),
+		}
+		if got != test.want {
+			t.Errorf("%+v: got %+v, want %+v", test.state, got, test.want)
 		}
 	}
 }

@@ -1,0 +1,180 @@
+package stack
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
+)
+
+const (
+	// Cleanup is how long a status is looked at again that may be another
+	// incarnation's, or may not have been brought up to date yet.
+	Cleanup = 30 * time.Second
+	// confirmation is how long after the first time a stack must still have no
+	// such resource for it to be removed.
+	confirmation = 5 * time.Second
+)
+
+// A describer is CloudFormation.
+type describer interface {
+	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
+	DescribeStackResource(context.Context, *cloudformation.DescribeStackResourceInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourceOutput, error)
+}
+
+// A Watch follows what becomes of the stack and the resource of one event.
+type Watch struct {
+	stacks describer
+	r      *customresource.Request
+	// own is the physical id that the event leads to; empty if it is not known.
+	own string
+	// listed: the stack has had the resource.
+	listed bool
+}
+
+// NewWatch returns the Watch of an event that leads to the physical id own, which
+// is empty if it is not known yet.
+func NewWatch(stacks describer, r *customresource.Request, own string) *Watch {
+	return &Watch{stacks: stacks, r: r, own: own}
+}
+
+// A resource is what a stack says of one. Empty fields are not known.
+type resource struct {
+	status, id string
+	// unlisted: the stack has no such resource.
+	unlisted bool
+}
+
+// Ask asks for the state of the event's stack and resource, and repeats what is
+// denied until patience ends. A question that cannot be answered is no reason
+// to fail: what is not known is told in the log.
+func (w *Watch) Ask(ctx context.Context, patience time.Time) State {
+	var stack string
+	var res resource
+	parallel.Do(ctx,
+		func(ctx context.Context) { stack = w.askStack(ctx, patience) },
+		func(ctx context.Context) { res = w.askResource(ctx, patience) },
+	)
+	decided := strings.HasPrefix(stack, "DELETE_") || strings.Contains(stack, "ROLLBACK")
+	removed := false
+	if !decided {
+		res = w.outlast(ctx, res)
+		removed = w.removed(stack, res) && w.confirm(ctx)
+	}
+	w.listed = w.listed || res.status != ""
+	s := State{Stack: stack, Resource: res.status, Replaced: w.foreign(res.id), Before: w.before(res), Removed: removed}
+	if w.former(res) {
+		s.Resource, s.Before = "", false
+	}
+	return s
+}
+
+// former reports whether the status is that of what an Update has replaced, which
+// is being deleted. What the Update has led to may live, or be removed with it.
+func (w *Watch) former(res resource) bool {
+	return w.before(res) && strings.HasPrefix(res.status, "DELETE_")
+}
+
+// before reports whether the resource has what an Update may replace.
+func (w *Watch) before(res resource) bool {
+	return w.r.RequestType == cfn.RequestUpdate && same(res.id, w.r.PhysicalResourceID) && !same(res.id, w.own)
+}
+
+// outlast looks at the resource until the status is not that of what the Update
+// has replaced.
+func (w *Watch) outlast(ctx context.Context, res resource) resource {
+	if !w.former(res) {
+		return res
+	}
+	_ = poll.While(ctx, time.Now().Add(Cleanup), func(ctx context.Context) (bool, error) {
+		res = w.askResource(ctx, time.Time{})
+		return w.former(res), nil
+	})
+	if w.former(res) {
+		w.r.Log.WarnContext(ctx, "what has become of the resource is not known: what it had before is being deleted still")
+	}
+	return res
+}
+
+// removed reports whether a stack that has no such resource has removed it. One
+// that is being created may not be there yet.
+func (w *Watch) removed(stack string, res resource) bool {
+	working := stack == "" || stack == "CREATE_IN_PROGRESS" || stack == "UPDATE_IN_PROGRESS"
+	return res.unlisted && (w.r.RequestType == cfn.RequestUpdate || w.listed || !working)
+}
+
+// confirm asks once more, after a while, whether the stack has no such resource.
+func (w *Watch) confirm(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(confirmation):
+		return w.askResource(ctx, time.Time{}).unlisted
+	}
+}
+
+// foreign reports whether a physical id is another's than the event's. A Create
+// that made nothing, or was not answered, has one that stands for nothing.
+func (w *Watch) foreign(id string) bool {
+	madeUp := Name(w.r.StackID) + "-" + w.r.LogicalResourceID + "-" // CloudFormation's own begin so
+	switch {
+	case id == "", w.own == "", same(id, w.own), w.r.MadeNothing(id), strings.HasPrefix(id, madeUp):
+		return false
+	}
+	return w.r.RequestType == cfn.RequestCreate || !same(id, w.r.PhysicalResourceID)
+}
+
+func (w *Watch) askStack(ctx context.Context, patience time.Time) (status string) {
+	err := poll.WhileError(ctx, patience, verify.Denied, func(ctx context.Context) error {
+		out, err := w.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &w.r.StackID})
+		if err == nil && len(out.Stacks) > 0 {
+			status = string(out.Stacks[0].StackStatus)
+		}
+		return err
+	})
+	if err != nil {
+		w.r.Log.WarnContext(ctx, "the stack's status is not known", "error", err)
+	}
+	return status
+}
+
+func (w *Watch) askResource(ctx context.Context, patience time.Time) (res resource) {
+	err := poll.WhileError(ctx, patience, verify.Denied, func(ctx context.Context) error {
+		out, err := w.stacks.DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{
+			StackName: &w.r.StackID, LogicalResourceId: &w.r.LogicalResourceID,
+		})
+		if err == nil && out.StackResourceDetail != nil {
+			d := out.StackResourceDetail
+			res = resource{status: string(d.ResourceStatus), id: aws.ToString(d.PhysicalResourceId)}
+		}
+		return err
+	})
+	switch {
+	case verify.UnlistedResource(err):
+		return resource{unlisted: true}
+	case err != nil:
+		w.r.Log.WarnContext(ctx, "the resource's status is not known", "error", err)
+	}
+	return res
+}
+
+// same reports whether two physical ids name one thing: IAM's names differ by more
+// than case.
+func same(a, b string) bool { return strings.EqualFold(a, b) }
+
+// Name returns the name in a stack's id,
+// arn:aws:cloudformation:<region>:<account>:stack/<name>/<guid>.
+func Name(id string) string {
+	if parts := strings.Split(id, "/"); len(parts) == 3 {
+		return parts[1]
+	}
+	return ""
+}

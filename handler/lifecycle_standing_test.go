@@ -1,0 +1,300 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+	"github.com/bitmovin/bitmovin-export-access/local/lambda"
+)
+
+// answers are what DescribeStackResource may answer where nobody has recorded it.
+func answers() map[string]cloudformation.Answers {
+	return map[string]cloudformation.Answers{
+		"listed, the living one shown":       {},
+		"not listed, the replaced one shown": {Unnamed: true, Replaced: true},
+	}
+}
+
+// inEach runs a test with each of the answers.
+func inEach(t *testing.T, test func(t *testing.T, o options)) {
+	t.Helper()
+	for name, a := range answers() {
+		harness.Run(t, name, func(t *testing.T) { t.Helper(); test(t, options{Answers: a}) })
+	}
+}
+
+// again delivers the latest request of a type once more, and does not wait. Nobody
+// waits for its answer either.
+func (e *env) again(kind string) *lambda.Invocation {
+	e.Helper()
+	event := e.Latest(kind).Event
+	event.ResponseURL = e.Engine.Inbox().URL("again")
+	payload, err := json.Marshal(event)
+	if err != nil {
+		e.Fatal(err)
+	}
+	return e.Invoke(payload)
+}
+
+// removeResource updates the stack app to one that does not have the resource.
+func (e *env) removeResource() {
+	e.Helper()
+	if _, err := e.DeployText(appStack, []byte(`{"Resources": {"Log": {"Type": "AWS::Logs::LogGroup"}}}`), nil); err != nil {
+		e.Fatal(err)
+	}
+}
+
+func removedFromItsStack(t *testing.T) {
+	t.Parallel()
+	for name, update := range map[string]properties{"Create": nil, "Update": {"ObjectPrefix": "exports/"}, "replacing Update": replacing} {
+		_, kind, found := strings.Cut(name, " ")
+		if !found {
+			kind = name
+		}
+		// begin has the stack with the resource, which the request has led to.
+		begin := func(t *testing.T) *env {
+			t.Helper()
+			e := newProviderEnv(t, options{})
+			e.MustApp(base)
+			if update != nil {
+				e.MustApp(base.With(update))
+			}
+			return e
+		}
+		harness.Run(t, "a late "+name, func(t *testing.T) {
+			e := begin(t)
+			event := e.Latest(kind).Event
+			e.removeResource()
+			if v := e.Deliver(event); v.Status != "FAILED" || !strings.Contains(v.Reason, "the stack went on without this request") {
+				t.Errorf("the %s is %+v, want FAILED", kind, v)
+			}
+			e.WantNoRoles()
+		})
+		for words, fails := range map[string]bool{" runs": false, " fails": true} {
+			harness.Run(t, "while a late "+name+words, func(t *testing.T) {
+				e := begin(t)
+				e.DeleteRolesByHand() // so that it makes the role
+				if fails {
+					e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Status: 409, Code: "LimitExceeded", Message: "too many"})
+				}
+				making, removed := newSignal(), newSignal()
+				e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Match: func(aws.Call) bool { return !removed.sent() }, Do: func() {
+					making.send()
+					removed.wait()
+				}})
+				i := e.again(kind)
+				making.wait()
+				e.removeResource()
+				removed.send()
+				i.Wait()
+				e.WantLogged("the stack went on without this request")
+				e.WantNoRoles()
+			})
+		}
+	}
+}
+
+// TestRetained: a role that the stack has retained stays, whatever comes late.
+func TestRetained(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"Create", "Update"} {
+		harness.Run(t, kind, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			for _, prefix := range []string{"", "exports/"} {
+				p := base.With(properties{"ObjectPrefix": prefix})
+				text := strings.Replace(string(p.Template(nil)), `"Type":"Custom`, `"DeletionPolicy":"Retain","Type":"Custom`, 1)
+				if _, err := e.DeployText(appStack, []byte(text), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			event, before := e.Latest(kind).Event, e.ExportRole()
+			e.removeResource()
+			if v := e.Deliver(event); v.Status != "FAILED" {
+				t.Errorf("the late %s is %+v, want FAILED", kind, v)
+			}
+			if diff := cmp.Diff(before, e.ExportRole()); diff != "" {
+				t.Errorf("the role was touched (-before +after):\n%s", diff)
+			}
+			e.DeleteRolesByHand()
+		})
+	}
+}
+
+// redeliveredDuringCleanup: an Update is at work again while the cleanup deletes what
+// it has replaced, and the status may be that of either incarnation.
+func redeliveredDuringCleanup(t *testing.T) {
+	t.Parallel()
+	for name, held := range map[string]time.Duration{"a moment": 10 * time.Second, "long": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inEach(t, func(t *testing.T, o options) {
+				e := newProviderEnv(t, o)
+				e.OnNth(1, "DELETE_IN_PROGRESS", func() {
+					e.again("Update")
+					time.Sleep(held)
+				})
+				e.MustApp(base)
+				s := e.MustApp(base.With(replacing))
+				e.WaitForAll()
+				e.WantRole(s, base.With(replacing))
+			})
+		})
+	}
+	t.Run("a rollback's", func(t *testing.T) {
+		t.Parallel()
+		inEach(t, func(t *testing.T, o options) {
+			e := newProviderEnv(t, o)
+			e.OnNth(1, "DELETE_IN_PROGRESS", func() {
+				e.again("Update")
+				time.Sleep(10 * time.Second)
+			})
+			e.MustApp(base)
+			s, _ := e.App(base.With(replacing), harness.Failing())
+			e.WaitForAll()
+			e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+			e.WantRole(s, base)
+		})
+	})
+}
+
+func replacementCancelled(t *testing.T) {
+	t.Parallel()
+	inEach(t, func(t *testing.T, o options) {
+		e := newProviderEnv(t, o)
+		e.MustApp(base)
+		making, undone := newSignal(), newSignal()
+		e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Match: func(aws.Call) bool { return !undone.sent() }, Do: func() {
+			making.send()
+			undone.wait()
+		}})
+		o2, err := e.Engine.Start(appStack, base.With(replacing).Template(nil), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		making.wait()
+		o2.Cancel()
+		s, _ := o2.Wait(t.Context())
+		undone.send()
+		e.WaitForAll()
+		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		e.WantRole(s, base)
+	})
+}
+
+// createdUnlisted: a resource may not exist for its stack while it is created.
+func createdUnlisted(t *testing.T) {
+	t.Parallel()
+	inEach(t, func(t *testing.T, o options) {
+		e := newProviderEnv(t, o)
+		e.WantRole(e.MustApp(base), base)
+		e.removeResource()
+		e.WantNoRoles()
+		e.WantRole(e.MustApp(base), base) // in an update
+		e.Delete(appStack)
+		e.EditBucket(func(b *aws.Bucket) { b.Policy = denyRoles("s3:PutObject") })
+		s, _ := e.App(base, nil)
+		e.WantStatus(s, "ROLLBACK_COMPLETE")
+		e.WantNoRoles()
+	})
+}
+
+// TestShutOutForGood: an Update that its stack does not wait for any more does not
+// let itself in again where the rollback has shut it out, and so leaves nothing in
+// the trust policy when it is killed.
+func TestShutOutForGood(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newProviderEnv(t, options{Options: aws.Options{Propagation: 25 * time.Second}, RetryDelays: []time.Duration{time.Hour, time.Hour}})
+		e.MustApp(base)
+		time.Sleep(time.Minute) // until the Create's statement is not in force any more
+		o, err := e.Engine.Start(appStack, base.With(properties{"Tags": harness.Tags("team", "data")}).Template(nil), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		o.Cancel()
+		s, _ := o.Wait(t.Context())
+		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		opened := func(c aws.Call) bool {
+			return c.Op == "iam:UpdateAssumeRolePolicy" && strings.Contains(e.ExportRole().Trust, "DateLessThan")
+		}
+		e.Cloud.Inject(&aws.Fault{Match: opened, After: true, Times: 1, Reset: true, Do: e.Kill})
+		time.Sleep(10 * time.Minute)
+		e.WantRole(s, base)
+	})
+}
+
+// TestLateAndKilled: a request that is delivered again after its stack went on may
+// check again where nothing is to be changed. What it leaves in the trust policy when
+// it is killed is nothing that the stack has changed.
+func TestLateAndKilled(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		s, _ := e.App(base.With(properties{"VerificationTrigger": "again"}), harness.Failing())
+		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Times: 1, After: true, Reset: true, Do: e.Kill})
+		if attempts := e.again("Update").Wait(); len(attempts) != 2 || !attempts[0].Killed {
+			t.Errorf("the attempts are %+v, want one that was killed and one more", attempts)
+		}
+		e.WantRole(s, base)
+	})
+}
+
+// TestTakenForARollback: an Update that CloudFormation does not tell in time that its
+// stack rolls back takes itself for the rollback's own. What it makes is not there
+// when both are over, whichever ends last, and whatever comes of the rollback.
+func TestTakenForARollback(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]bool{"the rollback ends first": false, "the rollback ends last, and fails": true} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.MustApp(base)
+			if fails {
+				e.EditRoles(func(r *aws.Role) { clear(r.Tags) })
+			}
+			rolling, making, over, rolled := newSignal(), newSignal(), newSignal(), newSignal()
+			e.OnNth(2, "UPDATE_IN_PROGRESS", rolling.send)
+			e.Cloud.Inject(&aws.Fault{Status: 503, Code: "ServiceUnavailable", Match: func(c aws.Call) bool {
+				return strings.HasPrefix(c.Op, "cloudformation:") && !rolling.sent()
+			}})
+			e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 1, Do: func() {
+				making.send()
+				if !fails {
+					rolled.wait()
+				}
+			}})
+			e.Cloud.Inject(&aws.Fault{Op: "iam:GetRole", Match: func(c aws.Call) bool { return strings.HasSuffix(c.Resource, "/exports") }, Do: func() {
+				making.wait()
+				if fails {
+					over.wait()
+				}
+			}})
+			o, err := e.Engine.Start(appStack, base.With(replacing).Template(nil), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			update := e.Latest("Update").Invocation
+			o.Cancel()
+			go func() { update.Wait(); over.send() }()
+			s, _ := o.Wait(t.Context())
+			rolled.send()
+			e.WaitForAll()
+			e.WantStatus(s, map[bool]string{true: "UPDATE_ROLLBACK_FAILED", false: "UPDATE_ROLLBACK_COMPLETE"}[fails])
+			if _, there := e.Roles()[aws.RoleKey(account, "exports-2")]; there {
+				t.Error("the role of the cancelled Update is left")
+			}
+			if fails {
+				e.EditRoles(func(r *aws.Role) { r.Tags = e.Desired(s, base).Tags })
+			}
+		})
+	}
+}
+
