@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,11 +16,20 @@ func cancelledCreate(t *testing.T) {
 	for name, p := range map[string]properties{"named": base, "derived name": harness.Plain()} {
 		harness.Run(t, name, func(t *testing.T) {
 			e := newProviderEnv(t, options{})
-			e.MustApp(p)
-			event := e.Latest("Create").Event
-			event.RequestType, event.PhysicalResourceID = "Delete", "app-ExportAccess-1V2L4KQ7X9Z3B"
-			if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != event.PhysicalResourceID {
-				t.Errorf("the Delete is %+v, want SUCCESS for the invented id", v)
+			made := newSignal()
+			e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 1, After: true, Reset: true, Do: func() { e.Kill(); made.send() }})
+			e.Track(appStack)
+			o, err := e.Engine.Start(appStack, p.Template(nil), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made.wait()
+			o.Cancel()
+			s, _ := o.Wait(t.Context())
+			e.WantStatus(s, "ROLLBACK_COMPLETE")
+			id := e.Latest("Delete").PhysicalResourceID
+			if e.WantVerdict("Delete", "SUCCESS", id); !strings.HasPrefix(id, "app-ExportAccess-") {
+				t.Errorf("the Delete's id is %s, want an invented one", id)
 			}
 			e.WantNoRoles()
 		})
@@ -109,10 +119,12 @@ func oldProperties(t *testing.T) {
 			event.RequestType, event.PhysicalResourceID = "Delete", "exports"
 			event.ResourceProperties = maps.Clone(event.ResourceProperties)
 			change(event.ResourceProperties)
-			if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
-				t.Errorf("the Delete is %+v, want SUCCESS for exports", v)
-			}
-			e.WantNoRoles()
+			e.OnNth(1, "DELETE_IN_PROGRESS", func() {
+				if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+					t.Errorf("the Delete is %+v, want SUCCESS for exports", v)
+				}
+				e.WantNoRoles()
+			})
 			e.Delete(appStack)
 		})
 	}

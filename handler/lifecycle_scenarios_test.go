@@ -92,6 +92,7 @@ func scenarios() []scenario {
 		{"58", "The resource is removed from its stack before, or while, a late Create or Update runs", "FAILED, no role", removedFromItsStack, nil},
 		{"59", "A replacing Update is delivered again while its cleanup deletes the old role; the old incarnation's status is shown, or the new one's", "the new role stays", redeliveredDuringCleanup, nil},
 		{"59b", "A replacing Update is cancelled; the resource has its old id", "the new role is gone", replacementCancelled, tests{TestTakenForARollback}},
+		{"60", "Create fails, Create again succeeds with the same role, then the first one's Delete", "FAILED that says so, or SUCCESS where the id is no role's; the live role stays", sharedRole, nil},
 		{"60b", "The stack does not list a resource while it is created", "Create works", createdUnlisted, nil},
 		{"63", "Another account's bucket: each ownership, each kind of default key", "WARN where the bucket's owner could not read the exports, and none once the owner has done what it says", nil,
 			tests{TestForeignBucket, TestForeignKeyNamed, TestForeignACL}},

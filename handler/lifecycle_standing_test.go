@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
@@ -185,6 +186,68 @@ func replacementCancelled(t *testing.T) {
 		e.WaitForAll()
 		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
 		e.WantRole(s, base)
+	})
+}
+
+// sharedRole: two incarnations of a resource have one role, and the Delete of the
+// first comes when the second lives.
+func sharedRole(t *testing.T) {
+	t.Parallel()
+	deletion := func(e *env, id string) cfn.Event {
+		event := e.Latest("Create").Event
+		event.RequestType, event.PhysicalResourceID = "Delete", id
+		return event
+	}
+	for name, c := range map[string]struct{ id, status, reason string }{
+		"its id":                {"exports", "FAILED", "another incarnation of the resource has this role and is complete: nothing was touched"},
+		"its id, in other case": {"Exports", "FAILED", "nothing was touched"},
+		"an invented id":        {"app-ExportAccess-1V2L4KQ7X9Z3B", "SUCCESS", ""},
+		"nothing made":          {logicalID + "-not-created", "SUCCESS", ""},
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.MustApp(base)
+			before := e.ExportRole()
+			for range 3 { // as a cleanup does
+				if v := e.Deliver(deletion(e, c.id)); v.Status != c.status || !strings.Contains(v.Reason, c.reason) {
+					t.Errorf("the Delete is %+v, want %s that says %q", v, c.status, c.reason)
+				}
+			}
+			e.MustApp(base.With(properties{"VerificationTrigger": "again"}))
+			if v := e.Deliver(deletion(e, c.id)); v.Status != c.status {
+				t.Errorf("the Delete after an Update is %+v, want %s", v, c.status)
+			}
+			if diff := cmp.Diff(before, e.ExportRole()); diff != "" {
+				t.Errorf("the live role was touched (-before +after):\n%s", diff)
+			}
+		})
+	}
+	harness.Run(t, "the status lags", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		var v verdict
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			v = e.Deliver(deletion(e, "exports"))
+		}()
+		time.Sleep(10 * time.Second)
+		if len(e.ExportRoles()) != 1 {
+			t.Error("the role was deleted while its resource was complete")
+		}
+		e.OnNth(1, "DELETE_IN_PROGRESS", func() { <-done })
+		e.Delete(appStack)
+		if v.Status != "SUCCESS" {
+			t.Errorf("the Delete is %+v, want SUCCESS", v)
+		}
+	})
+	harness.Run(t, "nobody tells", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		e.Cloud.Inject(&aws.Fault{Op: "cloudformation:DescribeStackResource", Status: 403, Code: "AccessDenied", Message: "explicit deny"})
+		e.Delete(appStack)
+		e.WantLogged("the resource's status is not known")
+		e.WantNoRoles()
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -26,12 +27,29 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 	if r.MadeNothing(r.PhysicalResourceID) {
 		doubt = 0
 	}
+	watch := stack.NewWatch(a.stacks, r, "")
 	var removals []func(context.Context) error
 	for _, name := range candidates(r) {
-		removals = append(removals, func(ctx context.Context) error { return a.remove(ctx, r, name, doubt) })
+		removals = append(removals, func(ctx context.Context) error {
+			err := poll.WhileError(ctx, time.Now().Add(stack.Cleanup), inUse, func(ctx context.Context) error {
+				return a.remove(ctx, r, name, doubt, watch)
+			})
+			if inUse(err) && !sameName(name, r.PhysicalResourceID) {
+				r.Log.WarnContext(ctx, "what is deleted made no role, and the one of its name is left alone", "error", err)
+				return nil
+			}
+			return err
+		})
 	}
 	return parallel.Try(ctx, removals...)
 }
+
+// errInUse keeps a Delete from a role that its stack goes on to use. Two
+// incarnations of a resource may have one name: when a Create fails, its Delete
+// may come after the next Create has made the role again.
+var errInUse = errors.New("another incarnation of the resource has this role and is complete: nothing was touched")
+
+func inUse(err error) bool { return errors.Is(err, errInUse) }
 
 // candidates returns the names that the role of a Delete may have.
 func candidates(r *customresource.Request) []string {
@@ -53,11 +71,17 @@ func nameOf(r *customresource.Request) string {
 
 // remove deletes the role if it is the event's own, with its policies and what
 // an interrupted check left in the bucket, and sees that it is gone. While there
-// is none it looks again for as long as doubt says.
-func (a *Access) remove(ctx context.Context, r *customresource.Request, name string, doubt time.Duration) error {
+// is none it looks again for as long as doubt says. A Delete leaves a role that the
+// stack still uses, as watch tells; it is nil where the stack has given it up.
+func (a *Access) remove(ctx context.Context, r *customresource.Request, name string, doubt time.Duration, watch *stack.Watch) error {
 	begun, seen := time.Now(), false
 	return poll.While(ctx, begun.Add(readLag), func(ctx context.Context) (again bool, err error) {
-		found, err := a.getRoleWith(ctx, r.Event, name, a.listPolicies)
+		var found *role
+		used := false
+		parallel.Do(ctx,
+			func(ctx context.Context) { found, err = a.getRoleWith(ctx, r.Event, name, a.listPolicies) },
+			func(ctx context.Context) { used = watch != nil && uses(ctx, watch, name) },
+		)
 		switch {
 		case err != nil:
 			return true, err
@@ -69,12 +93,22 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 		case !found.ownedBy(r.Event):
 			r.Log.WarnContext(ctx, "role is not this resource's and is left alone", "role", found.arn, "owner", found.owner())
 			return false, nil
+		case used:
+			return false, fmt.Errorf("delete role %s: %w", name, errInUse)
 		case found.unread != nil:
 			return true, found.unread
 		}
 		seen = true
 		return a.take(ctx, r, found)
 	})
+}
+
+// uses asks whether the stack's resource lives and has the role. A stack that does
+// not answer must not take the time that the deletion needs.
+func uses(ctx context.Context, watch *stack.Watch, name string) bool {
+	ctx, cancel := poll.Quarters(ctx, 1)
+	defer cancel()
+	return watch.Uses(ctx, name)
 }
 
 // take strips and deletes the role, beside what an interrupted check left. What

@@ -86,7 +86,7 @@ func (u *run) execute(ctx context.Context) error {
 	if !u.wrote {
 		doubt = 0
 	}
-	err := u.remove(ctx, u.r, u.want.name, doubt)
+	err := u.remove(ctx, u.r, u.want.name, doubt, nil)
 	if err == nil {
 		u.condemned = false
 	}
@@ -127,7 +127,7 @@ func (u *run) clearUp(ctx context.Context) {
 		u.removeLeftovers(ctx, undone, name)
 		return
 	}
-	if err := u.remove(ctx, undone, name, 0); err != nil {
+	if err := u.remove(ctx, undone, name, 0, nil); err != nil {
 		u.r.Log.ErrorContext(ctx, "a role that the update made may be left", "role", name, "error", err)
 	}
 }

@@ -132,6 +132,12 @@ func (w *Watch) foreign(id string) bool {
 	return w.r.RequestType == cfn.RequestCreate || !same(id, w.r.PhysicalResourceID)
 }
 
+// Uses reports whether the stack's resource lives and has the physical id.
+func (w *Watch) Uses(ctx context.Context, id string) bool {
+	res := w.askResource(ctx, time.Time{})
+	return same(res.id, id) && (res.status == "CREATE_COMPLETE" || strings.HasPrefix(res.status, "UPDATE_"))
+}
+
 func (w *Watch) askStack(ctx context.Context, patience time.Time) (status string) {
 	err := poll.WhileError(ctx, patience, verify.Denied, func(ctx context.Context) error {
 		out, err := w.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &w.r.StackID})

@@ -151,6 +151,31 @@ func TestAskWithoutOwnID(t *testing.T) {
 	})
 }
 
+func TestUses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		answer answer
+		want   bool
+	}{
+		{answer{0, "CREATE_COMPLETE", "new", nil}, true},
+		{answer{0, "CREATE_COMPLETE", "New", nil}, true},
+		{answer{0, "UPDATE_COMPLETE", "new", nil}, true},
+		{answer{0, "UPDATE_IN_PROGRESS", "new", nil}, true},
+		{answer{0, "UPDATE_COMPLETE", "other", nil}, false},
+		{answer{0, "CREATE_IN_PROGRESS", "", nil}, false},
+		{answer{0, "CREATE_FAILED", "new", nil}, false},
+		{answer{0, "DELETE_IN_PROGRESS", "new", nil}, false},
+		{answer{0, "DELETE_FAILED", "new", nil}, false},
+		{answer{0, "", "", errUnlisted}, false},
+		{answer{0, "", "", errOut}, false},
+	} {
+		w := NewWatch(&story{answers: []answer{test.answer}}, request("Delete"), "")
+		if got := w.Uses(t.Context(), "new"); got != test.want {
+			t.Errorf("%+v: got %t", test.answer, got)
+		}
+	}
+}
+
 func TestName(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
