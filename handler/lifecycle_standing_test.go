@@ -361,3 +361,49 @@ func TestTakenForARollback(t *testing.T) {
 	}
 }
 
+// TestOlderMarkers: each Update takes away what checks of earlier requests of the
+// role have left, where it has its objects and where it had them.
+func TestOlderMarkers(t *testing.T) {
+	t.Parallel()
+	const other = "my-analytics-other"
+	for name, change := range map[string]properties{
+		"in place":            {"VerificationTrigger": "again"},
+		"without a check":     {"Verification": "Off"},
+		"another prefix":      {"ObjectPrefix": "a/"},
+		"another bucket":      {"BucketName": other},
+		"another role":        {"RoleName": "exports-2"},
+		"another case of it":  {"RoleName": "Exports"},
+		"both, and no writes": {"BucketName": other, "ObjectPrefix": "a/", "ProbeWrites": "false"},
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.AddBystanders()
+			e.Cloud.Edit(func(s *aws.State) {
+				s.Buckets[other] = &aws.Bucket{Name: other, Account: account, Region: "us-east-1", Ownership: "BucketOwnerEnforced", Versioning: "Enabled"}
+			})
+			e.MustApp(base)
+			role := e.ExportRole().Name
+			e.leaveMarkers("", role)
+			e.MustApp(base.With(change))
+			e.WantBystanders()
+			e.MustApp(base) // back again: what is left meanwhile where it was goes, too
+			e.WantBystanders()
+		})
+	}
+	harness.Run(t, "the present one is kept", func(t *testing.T) {
+		// The check finds its own marker until it removes it.
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		e.Cloud.Inject(&aws.Fault{Op: "s3:ListObjectVersions", Do: func() { time.Sleep(time.Second) }})
+		e.MustApp(base.With(properties{"ObjectPrefix": "a/"}))
+		n := 0
+		for _, c := range e.Cloud.Calls() {
+			if c.Op == "s3:DeleteObject" && !asRole(c) && strings.Contains(c.Resource, "/a/") {
+				n++
+			}
+		}
+		if n != 2 {
+			t.Errorf("the function deleted the marker %d times, want twice: to see that it can, and when the check is over", n)
+		}
+	})
+}

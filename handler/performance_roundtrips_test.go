@@ -38,12 +38,14 @@ func updateSteps() []string {
 	steps := createSteps()
 	steps[0] += " iam:ListRolePolicies iam:GetRolePolicy iam:ListAttachedRolePolicies"
 	steps[1] = "iam:UpdateAssumeRolePolicy"
+	// What checks of earlier requests have left, below the prefix and the former one.
+	steps[2] += strings.Repeat(" s3:ListObjectVersions s3:ListMultipartUploads", 2)
 	return steps
 }
 
 func deleteSteps() []string {
 	return []string{
-		"iam:GetRole iam:ListRolePolicies iam:ListAttachedRolePolicies",
+		"iam:GetRole iam:ListRolePolicies iam:ListAttachedRolePolicies cloudformation:DescribeStackResource",
 		"iam:DeleteRolePolicy",
 		"iam:DeleteRole s3:ListObjectVersions s3:ListMultipartUploads",
 		"iam:GetRole",

@@ -158,7 +158,7 @@ func (a *Access) deleteRole(ctx context.Context, name string) error {
 }
 
 // removeLeftovers takes away what an interrupted check of the role left in the
-// bucket, as far as the properties tell which one. It never fails a Delete.
+// bucket, as far as the properties tell which one. It is no reason to fail.
 func (a *Access) removeLeftovers(ctx context.Context, r *customresource.Request, name string) {
 	p, _, err := decode(r.ResourceProperties)
 	if err != nil {
@@ -169,7 +169,7 @@ func (a *Access) removeLeftovers(ctx context.Context, r *customresource.Request,
 	}
 	ctx, cancel := poll.Quarters(ctx, 1)
 	defer cancel()
-	probe := verify.New(a.cfg, verify.Target{Bucket: p.bucket(r.Partition), Owner: p.BucketOwner, RoleName: name})
+	probe := verify.New(a.cfg, verify.Target{Bucket: p.bucket(r.Partition), Owner: p.BucketOwner, RoleName: name, Request: r.RequestID})
 	if err := probe.RemoveLeftovers(ctx); err != nil {
 		r.Log.WarnContext(ctx, "the bucket could not be searched for what a check may have left", "bucket", p.BucketName, "error", err)
 	}

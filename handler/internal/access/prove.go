@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-lambda-go/cfn"
+
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
@@ -28,12 +30,12 @@ func (u *run) apply(ctx context.Context) error {
 	if err := u.ensure(ctx, u.verifies()); err != nil {
 		return err
 	}
-	var err error
+	reach := u.permit
 	if u.verifies() {
-		err = u.prove(ctx)
-	} else {
-		err = u.permit(ctx)
+		reach = u.prove
 	}
+	var err error
+	parallel.Do(ctx, func(ctx context.Context) { err = reach(ctx) }, u.removeOlder)
 	if err != nil {
 		return err
 	}
@@ -144,6 +146,24 @@ func (u *run) settle(ctx context.Context) error {
 		u.r.Log.WarnContext(ctx, "the trust policy could not be read", "role", u.want.name, "error", trustErr)
 	}
 	return nil
+}
+
+// removeOlder takes away what the checks of earlier requests left, where the role
+// has its objects now and where it had them before.
+func (u *run) removeOlder(ctx context.Context) {
+	if u.r.RequestType != cfn.RequestUpdate || u.late != nil {
+		return
+	}
+	former := u.reversed()
+	parallel.Do(ctx,
+		func(ctx context.Context) { u.removeLeftovers(ctx, u.r, u.want.name) },
+		func(ctx context.Context) {
+			p, _, err := decode(former.ResourceProperties)
+			if err == nil && p.bucket(u.r.Partition) != u.props.bucket(u.r.Partition) {
+				u.removeLeftovers(ctx, former, u.want.name)
+			}
+		},
+	)
 }
 
 // removeMarker takes away what the probe wrote. What cannot be removed is told,

@@ -77,12 +77,14 @@ func (p *Probe) removeWritten(ctx context.Context) error {
 func always(string) bool { return true }
 
 // RemoveLeftovers deletes what interrupted probes of the role left, of any
-// request. The bucket may be in another region than the function.
+// request but the probe's own. The bucket may be in another region than the function.
 func (p *Probe) RemoveLeftovers(ctx context.Context) error {
 	prefix := p.markerPrefix()
 	// Another role's name may begin with this one's.
 	own := regexp.MustCompile(`^[0-9a-f]{16}(\.absent)?$`)
-	mine := func(key string) bool { return own.MatchString(strings.TrimPrefix(key, prefix)) }
+	mine := func(key string) bool {
+		return own.MatchString(strings.TrimPrefix(key, prefix)) && !strings.HasPrefix(key, p.marker())
+	}
 	err := p.removeBelow(ctx, prefix, mine)
 	redirect := err
 	if hasCode(err, "IllegalLocationConstraintException") {
