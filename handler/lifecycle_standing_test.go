@@ -31,11 +31,11 @@ func inEach(t *testing.T, test func(t *testing.T, o options)) {
 	}
 }
 
-// again delivers the latest request of a type once more, and does not wait. Nobody
-// waits for its answer either.
-func (e *env) again(kind string) *lambda.Invocation {
+// again delivers a request once more, and does not wait. Nobody waits for its answer
+// either.
+func (e *env) again(r *cloudformation.Request) *lambda.Invocation {
 	e.Helper()
-	event := e.Latest(kind).Event
+	event := r.Event
 	event.ResponseURL = e.Engine.Inbox().URL("again")
 	payload, err := json.Marshal(event)
 	if err != nil {
@@ -90,7 +90,7 @@ func removedFromItsStack(t *testing.T) {
 					making.send()
 					removed.wait()
 				}})
-				i := e.again(kind)
+				i := e.again(e.Latest(kind))
 				making.wait()
 				e.removeResource()
 				removed.send()
@@ -138,7 +138,7 @@ func redeliveredDuringCleanup(t *testing.T) {
 			inEach(t, func(t *testing.T, o options) {
 				e := newProviderEnv(t, o)
 				e.OnNth(1, "DELETE_IN_PROGRESS", func() {
-					e.again("Update")
+					e.again(e.Latest("Update"))
 					time.Sleep(held)
 				})
 				e.MustApp(base)
@@ -153,7 +153,7 @@ func redeliveredDuringCleanup(t *testing.T) {
 		inEach(t, func(t *testing.T, o options) {
 			e := newProviderEnv(t, o)
 			e.OnNth(1, "DELETE_IN_PROGRESS", func() {
-				e.again("Update")
+				e.again(e.Latest("Update"))
 				time.Sleep(10 * time.Second)
 			})
 			e.MustApp(base)
@@ -303,7 +303,7 @@ func TestLateAndKilled(t *testing.T) {
 		s, _ := e.App(base.With(properties{"VerificationTrigger": "again"}), harness.Failing())
 		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
 		e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Times: 1, After: true, Reset: true, Do: e.Kill})
-		if attempts := e.again("Update").Wait(); len(attempts) != 2 || !attempts[0].Killed {
+		if attempts := e.again(e.Latest("Update")).Wait(); len(attempts) != 2 || !attempts[0].Killed {
 			t.Errorf("the attempts are %+v, want one that was killed and one more", attempts)
 		}
 		e.WantRole(s, base)

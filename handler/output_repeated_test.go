@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
@@ -47,6 +48,22 @@ func TestDeliveredTwice(t *testing.T) {
 		e.wantOutputOf(s)
 		e.wantCreates(2)
 	})
+	for name, a := range answers() {
+		harness.Run(t, "while what it replaced is deleted, "+name, func(t *testing.T) {
+			e := newOutputProviderEnv(t, options{Answers: a})
+			e.mustDeployOutput(anOutput)
+			e.Listen(func(event cloudformation.Event) {
+				if event.StackName == outputStack && event.LogicalID == outputID && event.Status == "DELETE_IN_PROGRESS" {
+					e.again(e.LatestOf(outputID, "Update"))
+					time.Sleep(10 * time.Second)
+				}
+			})
+			s := e.mustDeployOutput(anOutput.With(properties{"Description": "new"}))
+			e.Listen(func(cloudformation.Event) {})
+			e.WaitForAll()
+			e.wantOutputOf(s)
+		})
+	}
 	harness.Run(t, "after its output was deleted by hand", func(t *testing.T) {
 		e := newOutputProviderEnv(t, options{})
 		e.mustDeployOutput(anOutput)

@@ -61,11 +61,11 @@ func (u *run) superseded(state stack.State) error {
 // askIfFailed asks how a run stands that failed after its writes, where there is
 // time: what is removed needs more of it than the clean-up has.
 func (u *run) askIfFailed(ctx context.Context) error {
-	if !u.wrote || u.asked || ctx.Err() != nil {
-		return nil
+	if u.wrote && !u.asked && ctx.Err() == nil {
+		u.asked = true
+		return u.heed(ctx, u.ask(ctx))
 	}
-	u.asked = true
-	return u.heed(ctx, u.ask(ctx))
+	return nil
 }
 
 // takeBack undoes an Update that a rollback has overtaken. CloudFormation does
