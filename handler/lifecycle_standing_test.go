@@ -407,3 +407,32 @@ func TestOlderMarkers(t *testing.T) {
 		}
 	})
 }
+
+// TestKilledAfterItsDelete: a Create that was cancelled is killed when its Delete has
+// come and gone, and leaves its marker to the next delivery.
+func TestKilledAfterItsDelete(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.AddBystanders()
+		e.Track(appStack)
+		o, err := e.Engine.Start(appStack, base.Template(nil), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var marker *aws.Version
+		written := newSignal()
+		e.Cloud.Inject(&aws.Fault{Op: "s3:PutObject", Times: 1, Reset: true, After: true, Do: func() {
+			e.EditBucket(func(b *aws.Bucket) { marker = b.Versions[len(b.Versions)-1] })
+			e.Kill()
+			written.send()
+		}})
+		written.wait()
+		o.Cancel()
+		s, _ := o.Wait(t.Context())
+		e.WantStatus(s, "ROLLBACK_COMPLETE")
+		e.EditBucket(func(b *aws.Bucket) { b.Versions = append(b.Versions, marker) }) // as if it was written late
+		e.WaitForAll()
+		e.WantBystanders()
+		e.WantNoRoles()
+	})
+}

@@ -88,7 +88,7 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 		case found == nil && !seen && time.Since(begun) < doubt:
 			return true, nil
 		case found == nil:
-			a.removeLeftovers(ctx, r, name)
+			a.removeLeftovers(ctx, r, name, "")
 			return false, nil
 		case !found.ownedBy(r.Event):
 			r.Log.WarnContext(ctx, "role is not this resource's and is left alone", "role", found.arn, "owner", found.owner())
@@ -121,7 +121,7 @@ func (a *Access) take(ctx context.Context, r *customresource.Request, found *rol
 	if err = a.strip(ctx, found); err == nil {
 		parallel.Do(ctx,
 			func(ctx context.Context) { err = a.deleteRole(ctx, found.name) },
-			func(ctx context.Context) { a.removeLeftovers(ctx, r, found.name) },
+			func(ctx context.Context) { a.removeLeftovers(ctx, r, found.name, "") },
 		)
 	}
 	still, lookErr := a.getRole(ctx, found.name)
@@ -158,8 +158,9 @@ func (a *Access) deleteRole(ctx context.Context, name string) error {
 }
 
 // removeLeftovers takes away what an interrupted check of the role left in the
-// bucket, as far as the properties tell which one. It is no reason to fail.
-func (a *Access) removeLeftovers(ctx context.Context, r *customresource.Request, name string) {
+// bucket, as far as the properties tell which one, but not what the check of the
+// request present writes. It is no reason to fail.
+func (a *Access) removeLeftovers(ctx context.Context, r *customresource.Request, name, present string) {
 	p, _, err := decode(r.ResourceProperties)
 	if err != nil {
 		return
@@ -169,7 +170,7 @@ func (a *Access) removeLeftovers(ctx context.Context, r *customresource.Request,
 	}
 	ctx, cancel := poll.Quarters(ctx, 1)
 	defer cancel()
-	probe := verify.New(a.cfg, verify.Target{Bucket: p.bucket(r.Partition), Owner: p.BucketOwner, RoleName: name, Request: r.RequestID})
+	probe := verify.New(a.cfg, verify.Target{Bucket: p.bucket(r.Partition), Owner: p.BucketOwner, RoleName: name, Request: present})
 	if err := probe.RemoveLeftovers(ctx); err != nil {
 		r.Log.WarnContext(ctx, "the bucket could not be searched for what a check may have left", "bucket", p.BucketName, "error", err)
 	}

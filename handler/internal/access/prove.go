@@ -156,11 +156,11 @@ func (u *run) removeOlder(ctx context.Context) {
 	}
 	former := u.reversed()
 	parallel.Do(ctx,
-		func(ctx context.Context) { u.removeLeftovers(ctx, u.r, u.want.name) },
+		func(ctx context.Context) { u.removeLeftovers(ctx, u.r, u.want.name, u.r.RequestID) },
 		func(ctx context.Context) {
 			p, _, err := decode(former.ResourceProperties)
 			if err == nil && p.bucket(u.r.Partition) != u.props.bucket(u.r.Partition) {
-				u.removeLeftovers(ctx, former, u.want.name)
+				u.removeLeftovers(ctx, former, u.want.name, "")
 			}
 		},
 	)

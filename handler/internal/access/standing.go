@@ -124,7 +124,7 @@ func (u *run) clearUp(ctx context.Context) {
 	undone := u.reversed()
 	name := nameOf(undone)
 	if sameName(name, u.want.name) || sameName(name, u.r.PhysicalResourceID) {
-		u.removeLeftovers(ctx, undone, name)
+		u.removeLeftovers(ctx, undone, name, "")
 		return
 	}
 	if err := u.remove(ctx, undone, name, 0, nil); err != nil {
