@@ -79,19 +79,23 @@ func answerRefused(t *testing.T) {
 	harness.WantNoSecret(t, attempts[0].Err)
 }
 
-func answerNotTaken(t *testing.T) {
-	e := newProviderEnv(t, options{})
-	e.FailedDeliveries = true
+// notTaken has no answer taken before so many attempts have failed. Lambda's retry comes after that.
+func (e *env) notTaken(attempts int) {
 	e.Engine.Inbox().Fail(cloudformation.InboxFault{Status: 503})
-	// The inbox is well again between the first attempt and Lambda's retry.
 	var healing sync.WaitGroup
-	t.Cleanup(healing.Wait)
+	e.Cleanup(healing.Wait)
 	healing.Go(func() {
-		for !strings.Contains(e.Engine.Logs(), "verdict not delivered") && t.Context().Err() == nil {
+		for strings.Count(e.Engine.Logs(), "verdict not delivered") < attempts && e.Context().Err() == nil {
 			time.Sleep(time.Second)
 		}
 		e.Engine.Inbox().Heal()
 	})
+}
+
+func answerNotTaken(t *testing.T) {
+	e := newProviderEnv(t, options{})
+	e.FailedDeliveries = true
+	e.notTaken(1)
 	e.WantRole(e.MustApp(base), base)
 	e.WantVerdict("Create", "SUCCESS", "exports")
 	attempts := e.Latest("Create").Invocation.Wait()
@@ -104,6 +108,38 @@ func answerNotTaken(t *testing.T) {
 	}
 	statuses[len(statuses)-1] = 200
 	e.wantPuts(statuses...)
+}
+
+// TestThirdDelivery: an event lives until its third delivery also where each takes all the
+// function's time, for the template's resources from the first event on.
+func TestThirdDelivery(t *testing.T) {
+	t.Parallel()
+	harness.Run(t, "each takes 300 s", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.FailedDeliveries = true
+		e.notTaken(2)
+		begun := time.Now()
+		e.WantRole(e.MustApp(base), base)
+		if n := len(e.Latest("Create").Invocation.Wait()); n != 3 || time.Since(begun) < 770*time.Second {
+			t.Errorf("%d attempts in %v, want three in 13 minutes", n, time.Since(begun))
+		}
+	})
+	for name, parameters := range map[string][]string{"access": nil, "output": {"BitmovinApiKeySecretArn", secretARN}} {
+		harness.Run(t, "from the first to the last event, with the "+name, func(t *testing.T) {
+			e := newOutputEnv(t, options{})
+			id := e.MustDeploy(parameters...).ID
+			e.Delete(stackName)
+			configured := false
+			for _, event := range e.Stack(id).Events {
+				if event.LogicalID == "ProviderFunctionEventInvokeConfig" {
+					configured = event.Status == "CREATE_COMPLETE"
+				}
+				if strings.HasPrefix(event.Type, "Custom::") && !configured {
+					t.Errorf("%s is %s while the function's events are not configured", event.LogicalID, event.Status)
+				}
+			}
+		})
+	}
 }
 
 // theEvent is a Create that CloudFormation might send for the stack app.

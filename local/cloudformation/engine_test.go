@@ -103,7 +103,9 @@ Resources:
       Handler: bootstrap
       Runtime: provided.al2023
       Timeout: 300
-      EventInvokeConfig: {MaximumRetryAttempts: 0}
+  NoRetries:
+    Type: AWS::Lambda::EventInvokeConfig
+    Properties: {FunctionName: !Ref Function, Qualifier: $LATEST, MaximumRetryAttempts: 0}
   Role:
     Type: AWS::IAM::Role
     Properties:

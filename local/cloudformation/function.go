@@ -48,8 +48,7 @@ type functionProperties struct {
 	Environment   struct {
 		Variables map[string]string `yaml:"Variables"`
 	} `yaml:"Environment"`
-	EventInvokeConfig *invokeConfig `yaml:"EventInvokeConfig"`
-	LoggingConfig     struct {
+	LoggingConfig struct {
 		LogFormat           string `yaml:"LogFormat"`
 		LogGroup            string `yaml:"LogGroup"`
 		ApplicationLogLevel string `yaml:"ApplicationLogLevel"`
@@ -79,9 +78,6 @@ func function(t task) (outcome, error) {
 		e.functions[arn] = d
 	}
 	d.config, d.gone = config, false
-	if p.EventInvokeConfig != nil {
-		d.invoke = *p.EventInvokeConfig
-	}
 	return outcome{name, map[string]string{"Arn": arn}}, d.configure(e.options.RetryDelays)
 }
 
@@ -159,7 +155,6 @@ func removeFunction(t task) error {
 	return nil
 }
 
-// eventInvokeConfig is what the serverless transform makes of the property.
 func eventInvokeConfig(t task) (outcome, error) {
 	var p struct {
 		FunctionName      string `yaml:"FunctionName"`
@@ -178,4 +173,18 @@ func eventInvokeConfig(t task) (outcome, error) {
 	}
 	d.invoke = p.invokeConfig
 	return outcome{physicalID: p.FunctionName + "|" + p.Qualifier}, d.configure(t.engine.options.RetryDelays)
+}
+
+// removeEventInvokeConfig leaves the function with Lambda's defaults.
+// https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionEventInvokeConfig.html
+func removeEventInvokeConfig(t task) error {
+	t.engine.mu.Lock()
+	defer t.engine.mu.Unlock()
+	name, _, _ := strings.Cut(t.physicalID, "|")
+	d := t.engine.functions[t.arn("lambda", "function:"+name)]
+	if d == nil || d.gone {
+		return nil
+	}
+	d.invoke = invokeConfig{}
+	return d.configure(t.engine.options.RetryDelays)
 }

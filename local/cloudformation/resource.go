@@ -50,7 +50,7 @@ func kindOf(kind string) provider {
 	case "AWS::Serverless::Function", "AWS::Lambda::Function":
 		return native{function, removeFunction, "FunctionName"}
 	case "AWS::Lambda::EventInvokeConfig":
-		return native{eventInvokeConfig, removeNothing, "FunctionName"}
+		return native{eventInvokeConfig, removeEventInvokeConfig, "FunctionName"}
 	case "AWS::IAM::Role":
 		return native{role, removeRole, "RoleName Path"}
 	case "AWS::IAM::ManagedPolicy":
@@ -106,8 +106,6 @@ func (n native) delete(_ context.Context, t task) error {
 	}
 	return n.remove(t)
 }
-
-func removeNothing(task) error { return nil }
 
 // read puts the properties into a struct; one that it does not have is an error.
 func (t task) read(into any) error {

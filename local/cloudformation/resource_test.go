@@ -112,8 +112,16 @@ func TestResourceTypes(t *testing.T) {
 				t.Errorf("key: got %+v", k)
 			}
 		})
-		if a := e.Function("arn:aws:lambda:eu-west-1:111122223333:function:fun").Invoke([]byte(`{"RequestType":"None"}`)).Wait(); len(a) != 2 {
-			t.Errorf("attempts: got %+v, want two", a)
+		attempts := func() int {
+			return len(e.Function("arn:aws:lambda:eu-west-1:111122223333:function:fun").Invoke([]byte(`{"RequestType":"None"}`)).Wait())
+		}
+		if n := attempts(); n != 2 {
+			t.Errorf("attempts with one retry: got %d, want 2", n)
+		}
+		without, _, _ := strings.Cut(everything, "  Retries:")
+		e.deploy("app", without, nil)
+		if n := attempts(); n != 3 {
+			t.Errorf("attempts when Lambda's own retries are back: got %d, want 3", n)
 		}
 	})
 }

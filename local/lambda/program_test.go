@@ -113,6 +113,7 @@ func (l *lab) count() (instances, served int) {
 func TestProgramAttempts(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
+	timedOut := lambda.Attempt{Err: "timed out after 300.00 seconds", TimedOut: true, Duration: 5 * minute}
 	for name, test := range map[string]struct {
 		config    lambda.Config
 		do        string
@@ -124,12 +125,7 @@ func TestProgramAttempts(t *testing.T) {
 		"an error": {do: "fail", want: []lambda.Attempt{{Err: "no luck"}, {Err: "no luck"}, {Err: "no luck"}}, took: 3 * minute, instances: 1},
 		"a panic":  {do: "panic", want: []lambda.Attempt{{Err: "oh"}, {Err: "oh"}, {Err: "oh"}}, took: 3 * minute, instances: 3},
 		"a timeout": {
-			do: "hang",
-			want: []lambda.Attempt{
-				{Err: "timed out after 300.00 seconds", TimedOut: true, Duration: 5 * minute},
-				{Err: "timed out after 300.00 seconds", TimedOut: true, Duration: 5 * minute},
-				{Err: "timed out after 300.00 seconds", TimedOut: true, Duration: 5 * minute},
-			}, took: 18 * minute, instances: 3,
+			do: "hang", want: []lambda.Attempt{timedOut, timedOut, timedOut}, took: 18 * minute, instances: 3,
 		},
 		"a function that takes its time": {do: "sleep", want: []lambda.Attempt{{Duration: time.Second}}, took: time.Second, instances: 1},
 		"other delays": {
@@ -137,6 +133,12 @@ func TestProgramAttempts(t *testing.T) {
 			want: []lambda.Attempt{{Err: "no luck"}, {Err: "no luck"}}, took: time.Second, instances: 1,
 		},
 		"no retry": {config: lambda.Config{RetryDelays: []time.Duration{}}, do: "fail", want: []lambda.Attempt{{Err: "no luck"}}, instances: 1},
+		"young enough for the third of three that time out": {
+			config: lambda.Config{MaxEventAge: 15 * minute}, do: "hang", want: []lambda.Attempt{timedOut, timedOut, timedOut}, took: 18 * minute, instances: 3,
+		},
+		"too old for the third of three that time out": {
+			config: lambda.Config{MaxEventAge: 10 * minute}, do: "hang", want: []lambda.Attempt{timedOut, timedOut}, took: 13 * minute, instances: 2,
+		},
 		"too old for a second retry": {
 			config: lambda.Config{MaxEventAge: 2 * minute}, do: "fail",
 			want: []lambda.Attempt{{Err: "no luck"}, {Err: "no luck"}}, took: 3 * minute, instances: 1,
