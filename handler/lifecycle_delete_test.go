@@ -14,6 +14,9 @@ import (
 func cancelledCreate(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]properties{"named": base, "derived name": harness.Plain()} {
+		for _, id := range []string{"app-ExportAccess-1V2L4KQ7X9Z3B", "no/role's:name", logicalID + "-not-created"} {
+			harness.Run(t, name+", "+id, func(t *testing.T) { deletedWhileCreated(t, p, id) })
+		}
 		harness.Run(t, name, func(t *testing.T) {
 			e := newProviderEnv(t, options{})
 			made := newSignal()
@@ -34,6 +37,30 @@ func cancelledCreate(t *testing.T) {
 			e.WantNoRoles()
 		})
 	}
+}
+
+// deletedWhileCreated has a Delete with an id that is no role's come while a Create that
+// was killed waits for its next delivery.
+func deletedWhileCreated(t *testing.T, p properties, id string) {
+	t.Helper()
+	e := newProviderEnv(t, options{})
+	made := newSignal()
+	e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 1, After: true, Reset: true, Do: func() { e.Kill(); made.send() }})
+	e.Track(appStack)
+	o, err := e.Engine.Start(appStack, p.Template(nil), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.wait()
+	event := e.Latest("Create").Event
+	event.RequestType, event.PhysicalResourceID = "Delete", id
+	if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != id {
+		t.Errorf("the Delete is %+v, want SUCCESS for the invented id", v)
+	}
+	e.WantNoRoles()
+	o.Cancel()
+	s, _ := o.Wait(t.Context())
+	e.WantStatus(s, "ROLLBACK_COMPLETE")
 }
 
 func deletedTwice(t *testing.T) {

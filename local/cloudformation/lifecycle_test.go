@@ -193,6 +193,31 @@ func TestReplacementAndRemovalAreCleanedUp(t *testing.T) {
 	})
 }
 
+// TestContinuedRollback: what a failed rollback could not bring back is asked for again, with
+// the id that it has now, and as if the rollback's properties were in force already.
+func TestContinuedRollback(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := start(t)
+		e.deploy("app", one("Id: a, Fail: Update"), nil)
+		s := e.fails("app", one("Id: b")+dependent(resource("Two", "Id: bad, Fail: Create")), "UPDATE_ROLLBACK_FAILED")
+		o, err := e.StartContinue(s.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, _ = o.Wait(e.Context()); s.Status != "UPDATE_ROLLBACK_FAILED" {
+			t.Errorf("the stack is %s, want UPDATE_ROLLBACK_FAILED again", s.Status)
+		}
+		e.wantRequests("Create One", "Update One a", "Create Two", "Update One b", "Update One a")
+		last := e.Requests()[4]
+		if diff := cmp.Diff(last.ResourceProperties, last.OldResourceProperties); diff != "" || last.ResourceProperties["Id"] != "a" {
+			t.Errorf("the properties (-new +old):\n%s", diff)
+		}
+		if _, err := e.StartContinue("provider"); err == nil || !strings.Contains(err.Error(), "can not continue rollback") {
+			t.Errorf("to continue what has not failed: %v", err)
+		}
+	})
+}
+
 func TestFailedDeletions(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
 		e := start(t)

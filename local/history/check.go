@@ -244,9 +244,6 @@ func (l *life) free(st *stack, s *cloudformation.Stack) {
 	}
 	l.operations++
 	st.edits = nil
-	if leftOut["a rollback is continued that has to bring back a replaced role"] {
-		st.edits = []string{"continued"} // until the next operation has put the role right
-	}
 	if _, err := o.Wait(context.WithoutCancel(l.env.Context())); err != nil {
 		l.env.Errorf("step %d: %s is stuck for good: %v", l.number, st.name, err)
 	}

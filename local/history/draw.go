@@ -115,7 +115,6 @@ var leftOut = map[string]bool{
 	"a call has its effect when nobody waits for it any more":               true,
 	"a marker of a check that was killed, where the rollback fails as well": true,
 	"a provider is deleted with its stack while a cancelled Create works":   true,
-	"a rollback is continued that has to bring back a replaced role":        true,
 	learnsLate: true,
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -51,13 +52,23 @@ var errInUse = errors.New("another incarnation of the resource has this role and
 
 func inUse(err error) bool { return errors.Is(err, errInUse) }
 
-// candidates returns the names that the role of a Delete may have.
+// candidates returns the names that the role of a Delete may have. The one that the
+// properties give is none where the physical id is a role's: once a rollback that
+// failed is continued, the role that is to go has the properties of the one that stays.
 func candidates(r *customresource.Request) []string {
 	names := []string{r.PhysicalResourceID}
-	if name := nameOf(r); !sameName(name, r.PhysicalResourceID) {
+	if name := nameOf(r); madeUp(r) && !sameName(name, r.PhysicalResourceID) {
 		names = append(names, name)
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return !validRoleName(name) })
+}
+
+// madeUp reports whether the physical id is none that this package has given, but one
+// that CloudFormation made up, from the names of the stack and the resource, or that
+// says that nothing was made.
+func madeUp(r *customresource.Request) bool {
+	return r.MadeNothing() || !validRoleName(r.PhysicalResourceID) ||
+		strings.HasPrefix(r.PhysicalResourceID, stackName(r.StackID)+"-"+r.LogicalResourceID+"-")
 }
 
 // nameOf returns the role's name that the event's properties give. Properties
