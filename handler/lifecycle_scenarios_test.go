@@ -94,6 +94,7 @@ func scenarios() []scenario {
 		{"59b", "A replacing Update is cancelled; the resource has its old id", "the new role is gone", replacementCancelled, tests{TestTakenForARollback}},
 		{"60", "Create fails, Create again succeeds with the same role, then the first one's Delete", "FAILED that says so, or SUCCESS where the id is no role's; the live role stays", sharedRole, nil},
 		{"60b", "The stack does not list a resource while it is created", "Create works", createdUnlisted, nil},
+		{"61", "A write of a rollback is denied, and changes nothing; every call of the checks is", "UPDATE_ROLLBACK_COMPLETE, the role restored", rollbackDenied, nil},
 		{"63", "Another account's bucket: each ownership, each kind of default key", "WARN where the bucket's owner could not read the exports, and none once the owner has done what it says", nil,
 			tests{TestForeignBucket, TestForeignKeyNamed, TestForeignACL}},
 		{"66", "Random histories: events, duplicates, delays, kills, faults, edits by hand, propagation, in any order, from a seed", "the promises above, always", nil,

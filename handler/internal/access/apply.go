@@ -23,12 +23,16 @@ const readLag = 10 * time.Second
 
 // write makes a call that writes the role. What was just seen or made may still
 // not be there for IAM, and where the role is not there yet its path cannot allow
-// the call. One that vanished is never made again.
+// the call. Where somebody has edited the boundary meanwhile, it is what denies the
+// call. One that vanished is never made again.
 func (u *run) write(ctx context.Context, call func(context.Context) error) error {
 	found := u.have.seen.Add(readLag)
 	unsettled := later(u.patience, u.have.born.Add(readLag))
 	return poll.While(ctx, later(found, unsettled), func(ctx context.Context) (bool, error) {
 		err := call(ctx)
+		if verify.Denied(err) && u.restoreBoundary(ctx) {
+			err = call(ctx)
+		}
 		lagging := isNotFound(err) && time.Now().Before(found)
 		denied := verify.Denied(err) && time.Now().Before(unsettled)
 		return lagging || denied, err
@@ -44,14 +48,15 @@ func later(a, b time.Time) time.Time {
 
 // ensure makes the role, or puts right the boundary and the trust of the one
 // that is there: what decides about security comes before any permission. With
-// open, the trust policy lets the function in, for the check that follows.
-func (u *run) ensure(ctx context.Context, open bool) error {
+// open, the trust policy lets the function in, for the check that follows; opened
+// reports whether it does.
+func (u *run) ensure(ctx context.Context, open bool) (opened bool, err error) {
 	u.wrote = true
 	if u.have == nil {
 		u.made = true
 		exists, err := u.create(ctx, open)
 		if err != nil || !exists {
-			return err
+			return open && err == nil, err
 		}
 	}
 	changes := u.changes()
@@ -59,17 +64,20 @@ func (u *run) ensure(ctx context.Context, open bool) error {
 		u.r.Log.InfoContext(ctx, "role differs from what is wanted", "role", u.have.name, "differences", names)
 	}
 	if changes.boundary {
-		if err := u.write(ctx, u.putBoundary); err != nil {
-			return fmt.Errorf("put permissions boundary on role %s: %w", u.want.name, err)
+		if err := u.passOver(u.write(ctx, u.putBoundary)); err != nil {
+			return false, err
 		}
 	}
-	switch {
-	case open:
-		return u.openTrust(ctx, u.have.trust)
-	case changes.trust:
-		return u.putTrust(ctx, u.want.trust.String())
+	if open {
+		if err := u.openTrust(ctx, u.have.trust); err == nil || !u.rollback {
+			return err == nil, err
+		}
+		u.skipChecks()
 	}
-	return nil
+	if open || changes.trust {
+		err = u.passOver(u.closeTrust(ctx, nil))
+	}
+	return false, err
 }
 
 // changes returns what it takes to bring the role to its desired state. Seconds
@@ -181,7 +189,7 @@ func (u *run) permit(ctx context.Context) error {
 // writeAll makes calls that write the role side by side.
 func (u *run) writeAll(ctx context.Context, calls []func(context.Context) error) error {
 	for i, call := range calls {
-		calls[i] = func(ctx context.Context) error { return u.write(ctx, call) }
+		calls[i] = func(ctx context.Context) error { return u.passOver(u.write(ctx, call)) }
 	}
 	return parallel.Try(ctx, calls...)
 }
@@ -194,7 +202,18 @@ func (u *run) changed() bool {
 
 func (u *run) putBoundary(ctx context.Context) error {
 	_, err := u.iam.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &u.want.name, PermissionsBoundary: &u.want.boundary})
-	return err
+	return wrap(err, "put permissions boundary on role %s", u.want.name)
+}
+
+// restoreBoundary puts back the boundary, without which the function may give the
+// role no permission, where the role has another. It reports whether it did.
+func (u *run) restoreBoundary(ctx context.Context) bool {
+	seen, err := u.getRole(ctx, u.want.name)
+	if err != nil || seen == nil || !seen.ownedBy(u.r.Event) || !u.want.compare(seen, nil).boundary {
+		return false
+	}
+	u.r.Log.WarnContext(ctx, "the permissions boundary was changed meanwhile and is put back", "role", u.want.name, "boundary", seen.boundary)
+	return u.putBoundary(ctx) == nil
 }
 
 func (u *run) putPolicy(ctx context.Context) error {

@@ -50,6 +50,8 @@ type run struct {
 	// stack was asked how the run stands, after its writes. condemned: the role
 	// is not to be, and may be there.
 	made, wrote, opened, marked, asked, condemned bool
+
+	unwritten unwritten
 }
 
 // converge handles Create and Update alike.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -56,19 +54,15 @@ func inUse(err error) bool { return errors.Is(err, errInUse) }
 // properties give is none where the physical id is a role's: once a rollback that
 // failed is continued, the role that is to go has the properties of the one that stays.
 func candidates(r *customresource.Request) []string {
-	names := []string{r.PhysicalResourceID}
-	if name := nameOf(r); madeUp(r) && !sameName(name, r.PhysicalResourceID) {
+	var names []string
+	if validRoleName(r.PhysicalResourceID) {
+		names = append(names, r.PhysicalResourceID)
+	}
+	noRole := len(names) == 0 || stack.MadeUp(r, r.PhysicalResourceID)
+	if name := nameOf(r); noRole && validRoleName(name) && !sameName(name, r.PhysicalResourceID) {
 		names = append(names, name)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return !validRoleName(name) })
-}
-
-// madeUp reports whether the physical id is none that this package has given, but one
-// that CloudFormation made up, from the names of the stack and the resource, or that
-// says that nothing was made.
-func madeUp(r *customresource.Request) bool {
-	return r.MadeNothing() || !validRoleName(r.PhysicalResourceID) ||
-		strings.HasPrefix(r.PhysicalResourceID, stackName(r.StackID)+"-"+r.LogicalResourceID+"-")
+	return names
 }
 
 // nameOf returns the role's name that the event's properties give. Properties

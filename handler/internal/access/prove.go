@@ -27,16 +27,19 @@ func (u *run) apply(ctx context.Context) error {
 	if u.late != nil && (u.have == nil || u.differs()) {
 		return u.late
 	}
-	if err := u.ensure(ctx, u.verifies()); err != nil {
+	opened, err := u.ensure(ctx, u.verifies())
+	if err != nil {
 		return err
 	}
 	reach := u.permit
-	if u.verifies() {
+	if opened {
 		reach = u.prove
 	}
-	var err error
 	parallel.Do(ctx, func(ctx context.Context) { err = reach(ctx) }, u.removeOlder)
 	if err != nil {
+		return err
+	}
+	if err := u.restored(ctx); err != nil {
 		return err
 	}
 	if err := u.settle(ctx); err != nil {
@@ -77,7 +80,7 @@ func (u *run) prove(ctx context.Context) error {
 				u.probe.TryObject(ctx)
 			}
 		},
-		func(ctx context.Context) { err = u.closeTrust(ctx, seen) },
+		func(ctx context.Context) { err = u.passOver(u.closeTrust(ctx, seen)) },
 	)
 	return err
 }

@@ -107,11 +107,14 @@ func (u *run) giveBack(ctx context.Context) error {
 		return err
 	}
 	b.want.allow(b.props, former.Partition, b.probe.Inspect(ctx, b.patience).Key)
-	if err := b.ensure(ctx, false); err != nil {
+	if _, err := b.ensure(ctx, false); err != nil {
 		return err
 	}
 	u.opened = false
-	return b.permit(ctx)
+	if err := b.permit(ctx); err != nil {
+		return err
+	}
+	return b.restored(ctx)
 }
 
 // clearUp removes what the Update that is rolled back may have left without

@@ -121,15 +121,19 @@ func (w *Watch) confirm(ctx context.Context) bool {
 	}
 }
 
-// foreign reports whether a physical id is another's than the event's. A Create
-// that made nothing, or was not answered, has one that stands for nothing.
+// foreign reports whether a physical id is another's than the event's.
 func (w *Watch) foreign(id string) bool {
-	madeUp := Name(w.r.StackID) + "-" + w.r.LogicalResourceID + "-" // CloudFormation's own begin so
-	switch {
-	case id == "", w.own == "", same(id, w.own), w.r.MadeNothing(id), strings.HasPrefix(id, madeUp):
+	if id == "" || w.own == "" || same(id, w.own) || MadeUp(w.r, id) {
 		return false
 	}
 	return w.r.RequestType == cfn.RequestCreate || !same(id, w.r.PhysicalResourceID)
+}
+
+// MadeUp reports whether a physical id of an event's resource stands for nothing: its
+// Create made nothing, or was not answered. CloudFormation's own then begins with the
+// names of the stack and the resource.
+func MadeUp(r *customresource.Request, id string) bool {
+	return r.MadeNothing(id) || strings.HasPrefix(id, Name(r.StackID)+"-"+r.LogicalResourceID+"-")
 }
 
 // Uses reports whether the stack's resource lives and has the physical id.
