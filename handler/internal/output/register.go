@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -60,19 +61,32 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 	if unknown != nil && !u.rollback {
 		return nil, unknown
 	}
-	if err != nil {
-		return nil, err
-	}
 	defer func() {
 		if err != nil {
 			u.undo(ctx)
 		}
 	}()
-	o, err := u.converge(ctx, state)
+	var o *output
+	if err == nil {
+		o, err = u.converge(ctx, state)
+	}
+	if err != nil && u.keeps() && !errors.Is(err, errSuperseded) {
+		r.Log.WarnContext(ctx, "the rollback changes nothing of the output, and could not ask for it", "output", r.PhysicalResourceID, "error", err)
+		o, err = &output{ID: r.PhysicalResourceID}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	return u.attributes(o)
+}
+
+// keeps reports whether a rollback has nothing to bring back: the update that it undoes
+// changed nothing that Bitmovin stores. A rollback that is continued may not tell what
+// the update changed: then its old properties are the new ones.
+func (u *run) keeps() bool {
+	former, _, err := decode(u.r.OldResourceProperties)
+	told := err == nil && !reflect.DeepEqual(u.r.OldResourceProperties, u.r.ResourceProperties)
+	return u.rollback && !u.posted && told && former.digest() == u.want.Digest && registered(u.r.PhysicalResourceID)
 }
 
 // converge returns the output that the event asks for, and registers it if it
