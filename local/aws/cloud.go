@@ -16,8 +16,16 @@ type Options struct {
 	// it was before a change that came over HTTP. IAM is eventually consistent:
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 	Propagation time.Duration
-	// ReadLag is the same for IAM's own reads.
+	// PolicyPropagation is the same for the content of managed policies, and for
+	// the policies of buckets and keys, whoever changes them.
+	PolicyPropagation time.Duration
+	// ReadLag is the same for what IAM itself says of a role.
 	ReadLag time.Duration
+	// NewBucketLag is how long S3 does not know a bucket, and KMS not a key, that
+	// was just made.
+	// https://github.com/hashicorp/terraform-provider-aws/issues/49853
+	// https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency
+	NewBucketLag time.Duration
 	// Latency is the time that every call takes at least, once it has arrived.
 	Latency time.Duration
 	// IAMRate is how many IAM calls are served a second, a second's worth of
@@ -35,9 +43,11 @@ type Cloud struct {
 	url     string
 	stop    func()
 
-	mu       sync.Mutex // guards all below
-	state    *State
-	past     map[string][]pastRole
+	mu    sync.Mutex // guards all below
+	state *State
+	past  map[string][]pastRole
+	// texts are the histories of what lags by PolicyPropagation and NewBucketLag.
+	texts    map[textKey]history
 	sessions map[string]*session
 	services map[place]Handler
 	// documents are the policies of callers that were parsed, by layer and text.
@@ -57,7 +67,7 @@ func Start(o Options) *Cloud {
 		o.Network = network.Sockets{}
 	}
 	c := &Cloud{
-		options: o, state: seed(), past: map[string][]pastRole{}, sessions: map[string]*session{},
+		options: o, state: seed(), past: map[string][]pastRole{}, texts: map[textKey]history{}, sessions: map[string]*session{},
 		services: map[place]Handler{}, documents: map[string]*document{}, tokens: max(o.IAMRate, 1), refilled: time.Now(),
 	}
 	c.url, c.stop = o.Network.Serve(c)
@@ -79,7 +89,8 @@ func (c *Cloud) View(f func(*State)) {
 }
 
 // Edit lets f change the state under the cloud's lock, as an administrator's
-// hand would; f may not call the cloud. What it changes is effective at once.
+// hand would; f may not call the cloud. What it changes of roles is effective at
+// once, of other policies after [Options.PolicyPropagation].
 func (c *Cloud) Edit(f func(*State)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +98,9 @@ func (c *Cloud) Edit(f func(*State)) {
 	for key, role := range c.state.Roles {
 		before[key] = role.clone()
 	}
+	texts := c.state.texts()
 	f(c.state)
+	c.rememberTexts(texts)
 	for key, role := range c.state.Roles {
 		if role.ID == "" {
 			role.ID = c.id("AROA")

@@ -162,7 +162,7 @@ func (c *Cloud) managed(layer Layer, arn string) (*document, error) {
 	if policy == nil {
 		return nil, NotImplemented("managed policy %s", arn)
 	}
-	d, err := c.document(layer, policy.Document)
+	d, err := c.document(layer, c.inForce(policyKey(arn), policy.Document))
 	if err != nil {
 		return nil, NotImplemented("managed policy %s: %v", arn, err)
 	}

@@ -42,6 +42,9 @@ var boundedActions = []string{
 }
 
 func (c *Cloud) iam(k *call) (*reply, error) {
+	if k.op() == "GetPolicy" {
+		return k.queryReply(c.getPolicy(k))
+	}
 	op, ok := iamOperations[k.op()]
 	if !ok {
 		return nil, NotImplemented("%s", k.Op)

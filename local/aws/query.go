@@ -53,7 +53,10 @@ func (c *Cloud) nameQuery(k *call) {
 	form.Del("Version")
 	switch k.Service {
 	case "iam":
-		k.Resource = c.named(k).ARN()
+		k.Resource = form.Get("PolicyArn")
+		if form.Has("RoleName") {
+			k.Resource = c.named(k).ARN()
+		}
 	case "sts":
 		k.Resource = form.Get("RoleArn")
 	}

@@ -103,7 +103,7 @@ func (c *Cloud) s3(k *call) (*reply, error) {
 		}
 	}
 	b := c.state.Buckets[k.bucketName()]
-	if b == nil {
+	if b == nil || c.tooNew(bucketKey(b.Name)) {
 		return nil, fail(http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist")
 	}
 	answer, err := c.onBucket(k, b, op)
@@ -140,7 +140,7 @@ func (c *Cloud) onBucket(k *call, b *Bucket, op s3Operation) (*reply, error) {
 }
 
 func (c *Cloud) allowS3(k *call, b *Bucket, action string) error {
-	r, err := k.s3Request(b, action)
+	r, err := c.s3Request(k, b, action)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (c *Cloud) allowS3(k *call, b *Bucket, action string) error {
 // s3Request is a request for an action on what a call is for, with the
 // condition keys of
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
-func (k *call) s3Request(b *Bucket, action string) (request, error) {
+func (c *Cloud) s3Request(k *call, b *Bucket, action string) (request, error) {
 	r := request{
 		Action: action, Resource: k.Resource, ResourceAccount: b.Account, ByDefault: k.aborts(b), Context: map[string][]string{},
 	}
@@ -171,10 +171,11 @@ func (k *call) s3Request(b *Bucket, action string) (request, error) {
 	if action == "s3:PutObject" {
 		k.creationContext(r.Context)
 	}
-	if b.Policy == "" {
+	text := c.inForce(bucketKey(b.Name), b.Policy)
+	if text == "" {
 		return r, nil
 	}
-	policy, err := parseDocument(LayerResource, b.Policy)
+	policy, err := parseDocument(LayerResource, text)
 	if err != nil {
 		return r, NotImplemented("the policy of bucket %s: %v", b.Name, err)
 	}

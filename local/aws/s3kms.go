@@ -68,10 +68,10 @@ func (c *Cloud) useKey(k *call, b *Bucket, arn, action string) error {
 		return nil
 	}
 	key := c.state.Keys[arn]
-	if key == nil {
+	if key == nil || c.tooNew(kmsKey(arn)) {
 		return fail(http.StatusBadRequest, "KMS.NotFoundException", "Key '%s' does not exist", arn)
 	}
-	policy, err := parseDocument(LayerKey, key.Policy)
+	policy, err := parseDocument(LayerKey, c.inForce(kmsKey(arn), key.Policy))
 	if err != nil {
 		return NotImplemented("the policy of key %s: %v", key.ARN, err)
 	}
@@ -82,11 +82,18 @@ func (c *Cloud) useKey(k *call, b *Bucket, arn, action string) error {
 	if err := c.allow(k, r); err != nil {
 		return err
 	}
-	switch key.State {
+	return key.usable()
+}
+
+// usable follows https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+func (k *Key) usable() error {
+	switch k.State {
+	case "Enabled":
+		return nil
 	case "Disabled":
-		return fail(http.StatusBadRequest, "KMS.DisabledException", "%s is disabled.", key.ARN)
+		return fail(http.StatusBadRequest, "KMS.DisabledException", "%s is disabled.", k.ARN)
 	case "PendingDeletion":
-		return fail(http.StatusBadRequest, "KMS.KMSInvalidStateException", "%s is pending deletion.", key.ARN)
+		return fail(http.StatusBadRequest, "KMS.KMSInvalidStateException", "%s is pending deletion.", k.ARN)
 	}
-	return nil
+	return fail(http.StatusBadRequest, "KMS.KMSInvalidStateException", "%s is in the state %s.", k.ARN, k.State)
 }

@@ -187,7 +187,7 @@ func (c *Cloud) find(k *call, b *Bucket) (*Version, error) {
 		return nil, fail(http.StatusMethodNotAllowed, "MethodNotAllowed",
 			"The specified method is not allowed against this resource.")
 	}
-	r, err := k.s3Request(b, "s3:ListBucket")
+	r, err := c.s3Request(k, b, "s3:ListBucket")
 	if err != nil {
 		return nil, err
 	}

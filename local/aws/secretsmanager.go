@@ -71,7 +71,7 @@ func (c *Cloud) decryptSecret(k *call, arn string) error {
 	if key == nil {
 		return NotImplemented("the key %s of a secret", arn)
 	}
-	policy, err := parseDocument(LayerKey, key.Policy)
+	policy, err := parseDocument(LayerKey, c.inForce(kmsKey(key.ARN), key.Policy))
 	if err != nil {
 		return NotImplemented("the policy of key %s: %v", arn, err)
 	}

@@ -39,13 +39,13 @@ func (c *Cloud) simulated(k *call, action string) (request, error) {
 	if path, ok := strings.CutPrefix(k.Resource, "arn:aws:s3:::"); ok {
 		name, _, _ := strings.Cut(path, "/")
 		if b := c.state.Buckets[name]; b != nil {
-			return k.s3Request(b, action)
+			return c.s3Request(k, b, action)
 		}
 	}
 	account, _ := splitARN(k.Resource)
 	r := request{Action: action, Resource: k.Resource, ResourceAccount: account}
 	if key := c.state.Keys[k.Resource]; key != nil {
-		policy, err := parseDocument(LayerKey, key.Policy)
+		policy, err := parseDocument(LayerKey, c.inForce(kmsKey(key.ARN), key.Policy))
 		if err != nil {
 			return r, NotImplemented("the policy of key %s: %v", key.ARN, err)
 		}

@@ -67,7 +67,7 @@ type User struct {
 	Inline map[string]string
 }
 
-// A ManagedPolicy is an IAM managed policy.
+// A ManagedPolicy is an IAM managed policy, with the content of its default version.
 type ManagedPolicy struct{ ARN, Document string }
 
 // A Bucket is an S3 bucket.
@@ -130,7 +130,8 @@ type Key struct {
 	ARN string
 	// Policy is the key policy's JSON.
 	Policy string
-	// State is Enabled, Disabled or PendingDeletion.
+	// State is Enabled, Disabled, PendingDeletion, or one in which a key is not
+	// ready, such as Creating.
 	State string
 	// Aliases by name, "alias/…".
 	Aliases []string

@@ -79,7 +79,7 @@ type Env struct {
 // New returns an Env that ends with the test.
 func New(tb testing.TB, o Options) *Env {
 	tb.Helper()
-	e := &Env{TB: tb, Kept: map[string]bool{}, lag: max(o.Propagation, o.ReadLag)}
+	e := &Env{TB: tb, Kept: map[string]bool{}, lag: max(o.Propagation, o.PolicyPropagation, o.ReadLag)}
 	o.Seed = cmp.Or(o.Seed, 1)
 	stacks := cloudformation.Options{
 		Account: Account, Region: Region, Binary: o.Binary, Program: o.Program, Seed: o.Seed,
