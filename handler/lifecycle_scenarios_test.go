@@ -89,6 +89,11 @@ func scenarios() []scenario {
 		{"52", "The default external id", "stable over updates, no part of the role's ARN", inBubble(defaultExternalID), nil},
 		{"53", "The output at Bitmovin: every call struck; delivered twice; cancelled; API down", "one output, or none; never another's", nil,
 			tests{TestOutputFaults, TestDeliveredTwice, TestCancelledCreate, TestDown, TestDeleteLeavesForeignOutputs}},
+		{"54", "The provider's boundary narrowed so that an action is denied, by another ARN and by new content under the same; in force after 8 s",
+			"FAILED naming the boundary, never verified", narrowedBoundary, tests{TestRemovedPolicies, TestNothingNarrowed}},
+		{"55", "Full to Restricted, in force after 12 s", "SUCCESS, NoReadAccess and NoDeleteAccess PASS", inBubble(fullToRestricted), tests{TestTakenAway}},
+		{"56", "The bucket or its key is not there, or not ready, for 5 s after it was made; a conflict on a write for 5 s", "SUCCESS", newBucket, nil},
+		{"57", "The function's own policy is in force after 30 s; IAM shows a deleted role for 20 s", "SUCCESS; SUCCESS", lateOwnPolicy, nil},
 		{"58", "The resource is removed from its stack before, or while, a late Create or Update runs", "FAILED, no role", removedFromItsStack, nil},
 		{"59", "A replacing Update is delivered again while its cleanup deletes the old role; the old incarnation's status is shown, or the new one's", "the new role stays", redeliveredDuringCleanup, nil},
 		{"59b", "A replacing Update is cancelled; the resource has its old id", "the new role is gone", replacementCancelled, tests{TestTakenForARollback}},
@@ -99,6 +104,8 @@ func scenarios() []scenario {
 			tests{TestForeignBucket, TestForeignKeyNamed, TestForeignACL}},
 		{"66", "Random histories: events, duplicates, delays, kills, faults, edits by hand, propagation, in any order, from a seed", "the promises above, always", nil,
 			tests{TestHistories}},
+		{"67", "First install: the function's own calls are denied for 170 s, as no identity-based policy allows them; by an SCP", "SUCCESS; FAILED after seconds",
+			veryLateOwnPolicy, tests{TestFirstInstall}},
 		{"68", "A local AWS: the answer goes over http to localhost, or to the host of AWS_ENDPOINT_URL; elsewhere", "answered; refused, no call", nil, tests{TestLocalAWS}},
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // looks are the reads before anything is changed, but for the role's policies.
 const looks = "s3:HeadBucket s3:GetBucketEncryption s3:GetBucketOwnershipControls s3:GetBucketVersioning s3:GetObjectLockConfiguration " +
-	"iam:GetRole cloudformation:DescribeStacks cloudformation:DescribeStackResource"
+	"iam:GetRole iam:GetPolicy cloudformation:DescribeStacks cloudformation:DescribeStackResource"
 
 // createSteps are the calls of a Create: what stands in one step waits for
 // nothing but the steps before it.

@@ -35,7 +35,10 @@ func lifecycles() map[string]func(*env) {
 			e.EditBucket(func(b *aws.Bucket) { b.Region = "us-east-1" })
 			e.MustDeploy()
 		},
-		"no verification": func(e *env) { e.MustDeploy("Verification", "Off") },
+		"no verification at first": func(e *env) {
+			e.MustDeploy("Verification", "Off")
+			e.MustDeploy()
+		},
 	}
 }
 

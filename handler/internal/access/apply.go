@@ -11,39 +11,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
-
-// readLag is how long IAM may deny that a role exists which it has just made,
-// or show one that it has just deleted.
-const readLag = 10 * time.Second
 
 // write makes a call that writes the role. What was just seen or made may still
 // not be there for IAM, and where the role is not there yet its path cannot allow
 // the call. Where somebody has edited the boundary meanwhile, it is what denies the
 // call. One that vanished is never made again.
 func (u *run) write(ctx context.Context, call func(context.Context) error) error {
-	found := u.have.seen.Add(readLag)
-	unsettled := later(u.patience, u.have.born.Add(readLag))
-	return poll.While(ctx, later(found, unsettled), func(ctx context.Context) (bool, error) {
+	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		err := call(ctx)
 		if verify.Denied(err) && u.restoreBoundary(ctx) {
 			err = call(ctx)
 		}
-		lagging := isNotFound(err) && time.Now().Before(found)
-		denied := verify.Denied(err) && time.Now().Before(unsettled)
-		return lagging || denied, err
+		if isNotFound(err) {
+			return u.have.seen.Add(eventual.JustMade), err
+		}
+		return verify.OwnDenialUntil(eventual.Later(u.began, u.have.born), err), err
 	})
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // ensure makes the role, or puts right the boundary and the trust of the one
@@ -118,12 +106,15 @@ func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
 	if u.want.boundary != "" {
 		in.PermissionsBoundary = &u.want.boundary
 	}
-	err = poll.While(ctx, u.patience, func(ctx context.Context) (bool, error) {
+	err = eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		_, err := u.iam.CreateRole(ctx, in)
-		// The function's own role, which the trust policy names, may be too
-		// new for IAM to know: then the document is malformed to it.
+		// The function's own role, which the trust policy names, may be too new for
+		// IAM to know: then the document is malformed to it. So may the boundary be.
 		var malformed *types.MalformedPolicyDocumentException
-		return verify.Denied(err) || errors.As(err, &malformed), err
+		if errors.As(err, &malformed) || isNotFound(err) {
+			return u.began.Add(eventual.JustMade), err
+		}
+		return verify.OwnDenialUntil(u.began, err), err
 	})
 	var taken *types.EntityAlreadyExistsException
 	if errors.As(err, &taken) {
@@ -140,9 +131,12 @@ func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
 // meet reads the role that was there when it was to be made, and refuses one
 // that is not the event's.
 func (u *run) meet(ctx context.Context) error {
-	err := poll.While(ctx, time.Now().Add(readLag), func(ctx context.Context) (again bool, err error) {
-		u.have, err = u.getRoleAndPolicies(ctx, u.r.Event, u.want.name)
-		return err == nil && u.have == nil, err
+	taken := time.Now()
+	err := eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
+		if u.have, err = u.getRoleAndPolicies(ctx, u.r.Event, u.want.name); err == nil && u.have == nil {
+			until = taken.Add(eventual.JustMade)
+		}
+		return until, err
 	})
 	if err == nil && u.have == nil {
 		err = fmt.Errorf("create role %s: IAM says both that it exists and that it does not", u.want.name)
@@ -183,7 +177,9 @@ func (u *run) permit(ctx context.Context) error {
 	if err := u.writeAll(ctx, grants); err != nil {
 		return err
 	}
-	return u.writeAll(ctx, removals)
+	err := u.writeAll(ctx, removals)
+	u.permitted = time.Now()
+	return err
 }
 
 // writeAll makes calls that write the role side by side.
@@ -192,12 +188,6 @@ func (u *run) writeAll(ctx context.Context, calls []func(context.Context) error)
 		calls[i] = func(ctx context.Context) error { return u.passOver(u.write(ctx, call)) }
 	}
 	return parallel.Try(ctx, calls...)
-}
-
-// changed reports whether what the role may do has changed so lately that it
-// may not be seen yet.
-func (u *run) changed() bool {
-	return time.Since(u.have.born) < verify.Propagation || u.want.compare(u.have, nil).permissions()
 }
 
 func (u *run) putBoundary(ctx context.Context) error {
@@ -267,7 +257,7 @@ func (a *Access) detach(ctx context.Context, role, arn string) error {
 // getRolePatiently is getRoleAndPolicies for a Create: it expects no role, and
 // so asks for policies only if there is one.
 func (u *run) getRolePatiently(ctx context.Context, e cfn.Event, name string) (found *role, err error) {
-	err = poll.WhileError(ctx, u.patience, verify.Denied, func(ctx context.Context) (err error) {
+	err = verify.WhileDenied(ctx, u.began, func(ctx context.Context) (err error) {
 		found, err = u.getRole(ctx, name)
 		return err
 	})

@@ -10,26 +10,21 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
-
-// settledIn is how long a call of the function's own is repeated that is denied:
-// the stack that makes or changes the resource may have made or changed the
-// function's policy seconds before.
-const settledIn = 20 * time.Second
 
 // A run brings one role to its desired state, for one Create or Update.
 type run struct {
 	*Access
 	r     *customresource.Request
 	props props
-	// patience ends the repetition of the function's own calls that are denied.
-	patience time.Time
+	// began is when the run began: the function's own policy may be as new.
+	began time.Time
 	// rollback: the stack rolls back. The role is restored, and whatever else is
 	// found is reported only.
 	rollback bool
@@ -42,6 +37,10 @@ type run struct {
 	// have is the role as it was found or made; nil if there is none.
 	have *role
 	want desired
+
+	// bounded is when the content of the provider's boundary was changed, and
+	// permitted when the role's permissions were written. Both are zero if they were not.
+	bounded, permitted time.Time
 
 	// verifier is the statement that lets this run assume the role.
 	verifier policy.Statement
@@ -96,10 +95,7 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	if sameName(props.RoleName, r.PhysicalResourceID) {
 		props.RoleName = r.PhysicalResourceID
 	}
-	u := &run{
-		Access: a, r: r, props: props, patience: time.Now().Add(min(settledIn, time.Until(r.Deadline)/4)),
-		watch: stack.NewWatch(a.stacks, r, props.RoleName),
-	}
+	u := &run{Access: a, r: r, props: props, began: time.Now(), watch: stack.NewWatch(a.stacks, r, props.RoleName)}
 	u.want = newDesired(r, a.provider, props)
 	u.verifier = policy.Verifier(a.provider.Verifier, props.ExternalID, runID(), r.Deadline)
 	u.probe = verify.New(a.cfg, verify.Target{
@@ -123,25 +119,29 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 // look reads the bucket, the role and the stack side by side. A Create expects
 // no role, and so reads the policies only of one that it finds.
 func (u *run) look(ctx context.Context) error {
-	var state stack.State
 	var err error
 	read := u.getRoleAndPolicies
 	if u.r.RequestType == cfn.RequestCreate {
 		read = u.getRolePatiently
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	var state stack.State
+	around, cancel := context.WithCancel(ctx)
 	defer cancel()
-	parallel.Do(ctx,
-		func(ctx context.Context) { u.bucket = u.probe.Inspect(ctx, u.patience) },
+	parallel.Do(around,
+		func(ctx context.Context) { state = u.lookAround(ctx) },
 		func(ctx context.Context) {
 			if u.have, err = read(ctx, u.r.Event, u.props.RoleName); err != nil {
 				cancel() // without the role nothing else matters
 			}
 		},
-		func(ctx context.Context) { state = u.ask(ctx) },
 	)
 	if err != nil {
 		return err
+	}
+	if time.Since(u.began) > eventual.Optional {
+		// The function's own policy came into force only now: what it can do
+		// without was given up before.
+		state = u.lookAround(ctx)
 	}
 	u.rollback = u.r.RequestType == cfn.RequestUpdate && state.RollingBack()
 	if u.rollback && u.props.AccessMode == full && !u.provider.AllowFull {
@@ -154,12 +154,23 @@ func (u *run) look(ctx context.Context) error {
 	return u.heed(ctx, state)
 }
 
+// lookAround reads what the run can do without: the bucket, the boundary's date and
+// the stack's state.
+func (u *run) lookAround(ctx context.Context) (state stack.State) {
+	parallel.Do(ctx,
+		func(ctx context.Context) { u.bucket = u.probe.Inspect(ctx) },
+		func(ctx context.Context) { u.bounded = u.boundaryChanged(ctx) },
+		func(ctx context.Context) { state = u.ask(ctx) },
+	)
+	return state
+}
+
 // ask asks how the run stands. A stack that does not answer must not take the
 // time that the role needs.
 func (u *run) ask(ctx context.Context) stack.State {
-	ctx, cancel := poll.Quarters(ctx, 1)
+	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
-	return u.watch.Ask(ctx, u.patience)
+	return u.watch.Ask(ctx, u.began)
 }
 
 // owns reports whether there is a role, and it is the event's.

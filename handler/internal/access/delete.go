@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
@@ -22,7 +22,7 @@ import (
 // role that is not there is looked for again for a while: it may be too new to
 // be seen. Only a Create that failed before it made any leaves nothing to doubt.
 func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
-	doubt := verify.Settling
+	doubt := eventual.InventedID
 	if r.MadeNothing(r.PhysicalResourceID) {
 		doubt = 0
 	}
@@ -30,9 +30,7 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 	var removals []func(context.Context) error
 	for _, name := range candidates(r) {
 		removals = append(removals, func(ctx context.Context) error {
-			err := poll.WhileError(ctx, time.Now().Add(stack.Cleanup), inUse, func(ctx context.Context) error {
-				return a.remove(ctx, r, name, doubt, watch)
-			})
+			err := a.removeUnused(ctx, r, name, doubt, watch)
 			if inUse(err) && !sameName(name, r.PhysicalResourceID) {
 				r.Log.WarnContext(ctx, "what is deleted made no role, and the one of its name is left alone", "error", err)
 				return nil
@@ -41,6 +39,17 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 		})
 	}
 	return parallel.Try(ctx, removals...)
+}
+
+// removeUnused removes the role once no complete resource of the stack uses it.
+func (a *Access) removeUnused(ctx context.Context, r *customresource.Request, name string, doubt time.Duration, watch *stack.Watch) error {
+	begun := time.Now()
+	return eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
+		if err = a.remove(ctx, r, name, doubt, watch); inUse(err) {
+			until = begun.Add(eventual.OtherIncarnation)
+		}
+		return until, err
+	})
 }
 
 // errInUse keeps a Delete from a role that its stack goes on to use. Two
@@ -80,7 +89,7 @@ func nameOf(r *customresource.Request) string {
 // stack still uses, as watch tells; it is nil where the stack has given it up.
 func (a *Access) remove(ctx context.Context, r *customresource.Request, name string, doubt time.Duration, watch *stack.Watch) error {
 	begun, seen := time.Now(), false
-	return poll.While(ctx, begun.Add(readLag), func(ctx context.Context) (again bool, err error) {
+	return eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
 		var found *role
 		used := false
 		parallel.Do(ctx,
@@ -89,40 +98,47 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 		)
 		switch {
 		case err != nil:
-			return true, err
+			return time.Time{}, err
 		case found == nil && !seen && time.Since(begun) < doubt:
-			return true, nil
+			return begun.Add(doubt), nil
 		case found == nil:
 			a.removeLeftovers(ctx, r, name, "")
-			return false, nil
+			return time.Time{}, nil
 		case !found.ownedBy(r.Event):
 			r.Log.WarnContext(ctx, "role is not this resource's and is left alone", "role", found.arn, "owner", found.owner())
-			return false, nil
+			return time.Time{}, nil
 		case used:
-			return false, fmt.Errorf("delete role %s: %w", name, errInUse)
+			return time.Time{}, fmt.Errorf("delete role %s: %w", name, errInUse)
 		case found.unread != nil:
-			return true, found.unread
+			return time.Time{}, found.unread
 		}
 		seen = true
-		return a.take(ctx, r, found)
+		gone, err := a.take(ctx, r, found)
+		switch {
+		case gone:
+			return time.Time{}, nil
+		case verify.Denied(err):
+			return verify.OwnDenialUntil(begun, err), err
+		}
+		return begun.Add(eventual.DeletedRole), err
 	})
 }
 
 // uses asks whether the stack's resource lives and has the role. A stack that does
 // not answer must not take the time that the deletion needs.
 func uses(ctx context.Context, watch *stack.Watch, name string) bool {
-	ctx, cancel := poll.Quarters(ctx, 1)
+	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	return watch.Uses(ctx, name)
 }
 
-// take strips and deletes the role, beside what an interrupted check left. What
-// counts is not what was answered but that the role is gone: the answer to a
-// call that had its effect may be lost, another run may delete the same role,
-// and IAM denies a call for a role that is gone where only its path allowed it.
-// While the role is there another try is worth it, for a policy may have been
-// added meanwhile, and IAM's reads lag.
-func (a *Access) take(ctx context.Context, r *customresource.Request, found *role) (again bool, err error) {
+// take strips and deletes the role, beside what an interrupted check left, and
+// reports whether it is gone. A deletion that succeeded ends it: IAM may go on to
+// show that role. Else what counts is not what was answered: the answer to a call
+// that had its effect may be lost, another run may delete the same role, and IAM
+// denies a call for a role that is gone where only its path allowed it. While the
+// role is there another try is worth it, for a policy may have been added meanwhile.
+func (a *Access) take(ctx context.Context, r *customresource.Request, found *role) (gone bool, err error) {
 	if err = a.strip(ctx, found); err == nil {
 		parallel.Do(ctx,
 			func(ctx context.Context) { err = a.deleteRole(ctx, found.name) },
@@ -131,14 +147,16 @@ func (a *Access) take(ctx context.Context, r *customresource.Request, found *rol
 	}
 	still, lookErr := a.getRole(ctx, found.name)
 	switch {
+	case err == nil && (still == nil || still.id == found.id):
+		return true, nil
 	case lookErr != nil:
-		return true, errors.Join(err, lookErr)
+		return false, errors.Join(err, lookErr)
 	case still == nil:
-		return false, nil
+		return true, nil
 	case err == nil:
-		err = fmt.Errorf("role %s is still there after it was deleted", found.name)
+		err = fmt.Errorf("role %s was made again after it was deleted", found.name)
 	}
-	return true, err
+	return false, err
 }
 
 // strip takes all permissions from the role, without which IAM does not delete it.
@@ -173,7 +191,7 @@ func (a *Access) removeLeftovers(ctx context.Context, r *customresource.Request,
 	if p.BucketOwner == "" {
 		p.BucketOwner = r.AccountID
 	}
-	ctx, cancel := poll.Quarters(ctx, 1)
+	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	probe := verify.New(a.cfg, verify.Target{Bucket: p.bucket(r.Partition), Owner: p.BucketOwner, RoleName: name, Request: present})
 	if err := probe.RemoveLeftovers(ctx); err != nil {

@@ -54,12 +54,22 @@ func (d *desired) allow(p props, partition string, key policy.Key) {
 	}
 }
 
+// statements returns those of the own inline policy.
+func (d desired) statements() []policy.Statement {
+	if d.inline == nil {
+		return nil
+	}
+	return d.inline.Statement
+}
+
 // A changes is what a role lacks of its desired state, or has beyond it.
 type changes struct {
 	boundary, trust, inline bool
-	attach                  []string
-	tag                     map[string]string
-	untag                   []string
+	// lost: the own policy loses more than a way to allow exports.
+	lost   bool
+	attach []string
+	tag    map[string]string
+	untag  []string
 	// removeInline and detach are foreign policies, or ones that are wanted no more.
 	removeInline, detach []string
 }
@@ -76,6 +86,7 @@ func (d desired) compare(r *role, oldTags []string) changes {
 		detach:   without(r.attached, d.attached),
 		tag:      map[string]string{},
 	}
+	c.lost = policy.Loses(r.own, d.statements())
 	for _, name := range r.inline {
 		if name != policyName || d.inline == nil {
 			c.removeInline = append(c.removeInline, name)
@@ -117,6 +128,19 @@ func (d desired) against(former props, r *role, fullAccess string) changes {
 		}
 	}
 	return c
+}
+
+// takes reports whether the changes take something away that may have allowed, or
+// denied, what is checked. The own policy's loss is lost.
+func (c changes) takes() bool {
+	return c.boundary || c.lost || len(c.detach)+len(c.removeInline) > 0
+}
+
+// narrows reports whether they take something away that may be all that allows what
+// is checked: not full access, beside which the own policy already allows the same.
+func (c changes) narrows(fullAccess string) bool {
+	foreign := func(name string) bool { return name != policyName }
+	return c.boundary || c.lost || slices.ContainsFunc(c.removeInline, foreign) || len(without(c.detach, []string{fullAccess})) > 0
 }
 
 // permissions reports whether the changes affect what the role may do.

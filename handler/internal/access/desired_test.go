@@ -118,6 +118,41 @@ func asWanted(d desired) *rolePlay {
 
 var compareChanges = cmp.Options{cmp.AllowUnexported(changes{}), cmpopts.EquateEmpty()}
 
+// TestTakesAway: which changes leave something in force for a while that may allow more
+// than the new state, and which of them may be all that allows what is checked.
+func TestTakesAway(t *testing.T) {
+	t.Parallel()
+	const fullAccess = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+	for name, test := range map[string]struct {
+		want           desired
+		drift          func(*role)
+		takes, narrows bool
+	}{
+		"nothing":             {wanted(testKey), func(*role) {}, false, false},
+		"another trust":       {wanted(""), func(r *role) { r.trust = "{}" }, false, false},
+		"another prefix":      {wanted(""), func(r *role) { r.own = strings.Replace(r.own, "exports/*", "former/*", 1) }, false, false},
+		"no policy":           {wanted(testKey), func(r *role) { r.own, r.inline = "", nil }, false, false},
+		"a statement more":    {wanted(""), func(r *role) { r.own = strings.Replace(r.own, "s3:PutObjectAcl", "s3:GetObject", 1) }, true, true},
+		"another key":         {wanted(testKey), func(r *role) { r.own = strings.Replace(r.own, testKey, testKey+"x", 1) }, true, true},
+		"another boundary":    {wanted(""), func(r *role) { r.boundary = "other" }, true, true},
+		"no boundary":         {wanted(""), func(r *role) { r.boundary = "" }, true, true},
+		"a foreign policy":    {wanted(""), func(r *role) { r.inline = append(r.inline, "foreign") }, true, true},
+		"a foreign managed":   {wanted(""), func(r *role) { r.attached = []string{"foreign"} }, true, true},
+		"full access":         {wanted(""), func(r *role) { r.attached = []string{fullAccess} }, true, false},
+		"restricted, in full": {wanted("", inFull), func(r *role) { r.inline, r.own, r.attached = []string{policyName}, wanted("").inline.String(), nil }, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := asWanted(test.want)
+			test.drift(&r.role)
+			c := test.want.compare(&r.role, nil)
+			if takes, narrows := c.takes(), c.narrows(fullAccess); takes != test.takes || narrows != test.narrows {
+				t.Errorf("takes away: %t, narrows: %t, want %t and %t", takes, narrows, test.takes, test.narrows)
+			}
+		})
+	}
+}
+
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -153,7 +188,7 @@ func TestCompare(t *testing.T) {
 			r.trust = policy.Trust(bitmovin, "external", policy.Statement{Sid: "VerifierOLD"}).String()
 		}, changes: changes{trust: true}, names: []string{"trust policy"}},
 		{name: "an edited policy", want: wanted(""), drift: func(r *role) { r.own = strings.Replace(r.own, "s3:PutObjectAcl", "s3:*", 1) },
-			changes: changes{inline: true}, names: []string{"inline policy"}, permissions: true},
+			changes: changes{inline: true, lost: true}, names: []string{"inline policy"}, permissions: true},
 		{name: "no policy", want: wanted(""), drift: func(r *role) { r.own, r.inline = "", nil },
 			changes: changes{inline: true}, names: []string{"inline policy"}, permissions: true},
 		{name: "a foreign inline policy", want: wanted(""), drift: func(r *role) { r.inline = append(r.inline, "foreign") },

@@ -8,7 +8,9 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
@@ -55,16 +57,19 @@ func (u *run) apply(ctx context.Context) error {
 // prove writes the permissions and makes, as the role, the calls of an export.
 // What does not need each other runs side by side.
 func (u *run) prove(ctx context.Context) error {
-	u.probe.Wait(ctx, u.patienceFor(true))
+	u.probe.Expect(verify.Lag{Changed: time.Now(), Once: u.rollback})
 	assumed, err := u.permitAndAssume(ctx)
 	if err != nil {
 		return err
+	}
+	if assumed && !u.rollback {
+		eventual.Wait(ctx, u.narrowed().Add(eventual.Narrowed))
 	}
 	var seen *role
 	parallel.Do(ctx,
 		func(ctx context.Context) {
 			if assumed {
-				u.probe.Wait(ctx, u.patienceFor(u.changed()))
+				u.probe.Expect(u.lag())
 				u.marked = true
 				u.probe.TryBucket(ctx)
 			}
@@ -94,17 +99,26 @@ func (u *run) lookAgain(ctx context.Context) (*role, error) {
 	return u.getRole(ctx, u.want.name)
 }
 
-// patienceFor is how long denials of the role's calls are repeated. What was
-// just changed has to propagate; a rollback waits for nothing.
-func (u *run) patienceFor(changed bool) time.Duration {
-	switch {
-	case u.rollback:
-		return 0
-	case changed:
-		return verify.Propagation
-	default:
-		return verify.Settling
+// lag tells what may explain what the role's calls are answered.
+func (u *run) lag() verify.Lag {
+	c := u.want.compare(u.have, nil)
+	l := verify.Lag{Changed: eventual.Later(u.have.born, u.bounded), Taken: u.bounded, Once: u.rollback}
+	if c.permissions() {
+		l.Changed = u.permitted
 	}
+	if c.takes() {
+		l.Taken = u.permitted
+	}
+	return l
+}
+
+// narrowed is when something was taken from the role that may be all that allows what
+// is checked: that is not believed before it is out of force.
+func (u *run) narrowed() time.Time {
+	if u.want.compare(u.have, nil).narrows(policy.FullAccess(u.r.Partition)) {
+		return u.permitted
+	}
+	return u.bounded
 }
 
 // permitAndAssume writes the permissions beside the first attempts to assume
@@ -119,7 +133,7 @@ func (u *run) permitAndAssume(ctx context.Context) (assumed bool, err error) {
 			cancel()
 		}
 	}, func(ctx context.Context) { assumed, assumeErr = u.probe.Assume(ctx, u.reassert) },
-		func(ctx context.Context) { u.probe.Prepare(ctx, u.patience) })
+		u.probe.Prepare)
 	if permitErr != nil {
 		return false, permitErr
 	}

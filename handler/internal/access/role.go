@@ -13,14 +13,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
 // A role is what IAM says of a role.
 type role struct {
 	name, arn string
+	// id is another one when a role of the name is made again.
+	id string
 	// trust is the trust policy, decoded from its URL encoding.
 	trust    string
 	boundary string
@@ -78,7 +80,7 @@ func (a *Access) getRole(ctx context.Context, name string) (*role, error) {
 		return nil, fmt.Errorf("decode the trust policy of role %s: %w", name, err)
 	}
 	r := &role{
-		name: aws.ToString(out.Role.RoleName), arn: aws.ToString(out.Role.Arn), trust: trust,
+		name: aws.ToString(out.Role.RoleName), arn: aws.ToString(out.Role.Arn), id: aws.ToString(out.Role.RoleId), trust: trust,
 		born: aws.ToTime(out.Role.CreateDate), seen: time.Now(), tags: tagMap(out.Role.Tags),
 	}
 	if b := out.Role.PermissionsBoundary; b != nil {
@@ -92,48 +94,36 @@ func (a *Access) getRoleAndPolicies(ctx context.Context, e cfn.Event, name strin
 	return a.getRoleWith(ctx, e, name, a.getPolicies)
 }
 
-// getRoleWith returns the role with what is read of its policies beside it.
-// Where these cannot be read, the role may be too new to be seen by that call, or
-// be gone since: then both are read again, and it is the role that decides.
-func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read func(context.Context, string) policies) (*role, error) {
-	found, err := a.readRole(ctx, e, name, read)
-	if err != nil || found == nil || !unseen(found.unread) {
-		return found, err
-	}
-	within, cancel := poll.Quarters(ctx, 1)
-	defer cancel()
-	err = poll.While(within, found.born.Add(readLag), func(ctx context.Context) (bool, error) {
-		now, err := a.readRole(ctx, e, name, read)
-		if err == nil {
-			found = now
+// getRoleWith returns the role with what is read of its policies beside it. The
+// policies of a role that is not the event's do not count: the function may not
+// read them. Policies that cannot be read are no reason to know nothing. They may be
+// read before the role is there for IAM, or when it is gone: then both are read again.
+func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read func(context.Context, string) policies) (r *role, err error) {
+	began := time.Now()
+	err = eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
+		var p policies
+		parallel.Do(ctx,
+			func(ctx context.Context) { r, err = a.getRole(ctx, name) },
+			func(ctx context.Context) { p = read(ctx, name) },
+		)
+		switch {
+		case err != nil:
+			return verify.OwnDenialUntil(began, err), err
+		case r == nil || !r.ownedBy(e):
+			return time.Time{}, nil
+		case isNotFound(p.unread):
+			r.policies = p
+			return began.Add(eventual.JustMade), nil
 		}
-		return err == nil && found != nil && unseen(found.unread), err
-	})
-	return found, err
-}
-
-// readRole reads the role, and its policies beside it. The policies of a role
-// that is not the event's do not count: the function may not read them. Policies
-// that cannot be read are no reason to know nothing.
-func (a *Access) readRole(ctx context.Context, e cfn.Event, name string, read func(context.Context, string) policies) (r *role, err error) {
-	var p policies
-	parallel.Do(ctx,
-		func(ctx context.Context) { r, err = a.getRole(ctx, name) },
-		func(ctx context.Context) { p = read(ctx, name) },
-	)
-	if err == nil && r != nil && r.ownedBy(e) {
 		r.policies = p
-	}
+		return verify.OwnDenialUntil(began, p.unread), nil
+	})
 	return r, err
 }
 
-// unseen reports whether an error may come of a role that is not seen yet: then
-// its path cannot allow the call.
-func unseen(err error) bool { return isNotFound(err) || verify.Denied(err) }
-
 // getPolicies reads the permissions of the role.
 func (a *Access) getPolicies(ctx context.Context, name string) policies {
-	ctx, cancel := poll.Quarters(ctx, 1)
+	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	var p policies
 	var own string
@@ -188,6 +178,31 @@ func (a *Access) ownPolicy(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("decode the policy of role %s: %w", name, err)
 	}
 	return text, nil
+}
+
+// boundaryChanged returns when the content of the provider's boundary was last
+// changed: the zero time if it never was, and now if that cannot be read.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
+func (u *run) boundaryChanged(ctx context.Context) time.Time {
+	if u.provider.Boundary == "" || !u.verifies() {
+		return time.Time{}
+	}
+	ctx, cancel := eventual.Quarters(ctx, 1)
+	defer cancel()
+	var out *iam.GetPolicyOutput
+	err := verify.WhileOptional(ctx, u.began, func(ctx context.Context) (err error) {
+		out, err = u.iam.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &u.provider.Boundary})
+		return err
+	})
+	if err != nil {
+		u.r.Log.WarnContext(ctx, "when the boundary was changed is not known", "boundary", u.provider.Boundary, "error", err)
+		return time.Now()
+	}
+	made, changed := aws.ToTime(out.Policy.CreateDate), aws.ToTime(out.Policy.UpdateDate)
+	if changed.Equal(made) {
+		return time.Time{}
+	}
+	return changed
 }
 
 func isNotFound(err error) bool {

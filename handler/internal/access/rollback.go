@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -47,7 +48,7 @@ func (u *run) restored(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return err
-	case <-time.After(readLag):
+	case <-time.After(eventual.Unseen):
 	}
 	seen, lookErr := u.getRoleAndPolicies(ctx, u.r.Event, u.want.name)
 	if lookErr != nil || seen == nil || !seen.ownedBy(u.r.Event) || seen.unread != nil {

@@ -8,9 +8,8 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
 // A stack does not wait for a request that it has cancelled: its Delete, or the
@@ -82,7 +81,7 @@ func (u *run) takeBack(ctx context.Context) error {
 // execute removes a role that is condemned. One that this run has just made may
 // not be seen at once.
 func (u *run) execute(ctx context.Context) error {
-	doubt := verify.Settling
+	doubt := eventual.InventedID
 	if !u.wrote {
 		doubt = 0
 	}
@@ -106,7 +105,7 @@ func (u *run) giveBack(ctx context.Context) error {
 	if b.have, err = u.getRoleAndPolicies(ctx, former.Event, b.want.name); err != nil || !b.owns() {
 		return err
 	}
-	b.want.allow(b.props, former.Partition, b.probe.Inspect(ctx, b.patience).Key)
+	b.want.allow(b.props, former.Partition, b.probe.Inspect(ctx).Key)
 	if _, err := b.ensure(ctx, false); err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func (u *run) giveBack(ctx context.Context) error {
 // answered, and what its check wrote. It is no reason to fail, and no failure is one
 // to leave it.
 func (u *run) clearUp(ctx context.Context) {
-	ctx, cancel := poll.Quarters(ctx, 1)
+	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	undone := u.reversed()
 	name := nameOf(undone)

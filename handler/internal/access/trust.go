@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
@@ -108,22 +108,30 @@ func (u *run) putTrust(ctx context.Context, trust string) error {
 // checkTrust waits until the trust policy is the intended one and nothing more:
 // IAM's reads lag, and another run may have yet to take its statement out.
 func (u *run) checkTrust(ctx context.Context) error {
+	ctx, cancel := eventual.Quarters(ctx, 3)
+	defer cancel()
 	var trust string
-	u.probe.Wait(ctx, u.patienceFor(true))
-	err := poll.While(ctx, u.probe.Until(), func(ctx context.Context) (bool, error) {
+	var until time.Time
+	if !u.rollback {
+		until = time.Now().Add(eventual.RoleChanged)
+	}
+	err := eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		seen, err := u.getRole(ctx, u.want.name)
-		if err != nil || seen == nil {
-			return err == nil, err
+		if err != nil {
+			return time.Time{}, err
+		}
+		if seen == nil {
+			return until, nil
 		}
 		trust = seen.trust
 		if policy.Equal(trust, u.want.trust.String()) {
-			return false, nil
+			return time.Time{}, nil
 		}
 		if _, mine := policy.Without(trust, u.verifier.Sid); mine {
 			// Another run may have brought it back from an older read.
-			return true, u.closeTrust(ctx, seen)
+			return until, u.closeTrust(ctx, seen)
 		}
-		return true, nil
+		return until, nil
 	})
 	if err != nil {
 		return err

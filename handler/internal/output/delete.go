@@ -7,8 +7,7 @@ import (
 	"time"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 )
 
 // delete removes the output that the event's physical id names. Properties of
@@ -59,9 +58,13 @@ func (c *client) deleteOwn(ctx context.Context, r *customresource.Request) error
 // search removes outputs that a request without an answer may have made, or may
 // be making: what it does not find it looks for again.
 func (c *client) search(ctx context.Context, name string, wanted func(owner) bool) error {
-	return poll.While(ctx, time.Now().Add(verify.Settling), func(ctx context.Context) (bool, error) {
+	began := time.Now()
+	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		found, err := c.remove(ctx, name, wanted)
-		return !found && err == nil, err
+		if found || err != nil {
+			return time.Time{}, err
+		}
+		return began.Add(eventual.InventedID), nil
 	})
 }
 

@@ -12,13 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
-
-// firstInstall is how long a denial of the secret is repeated: the policy that
-// allows it may be seconds old.
-const firstInstall = 20 * time.Second
 
 // An apiKey gives root-level access to a Bitmovin account. It is behind a
 // pointer, which nothing that prints a structure follows.
@@ -47,7 +42,7 @@ func (g *Registry) readKey(ctx context.Context, secretARN, field string) (apiKey
 		return apiKey{}, fmt.Errorf("read the API key: %q is not the ARN of a secret", secretARN)
 	}
 	var out *secretsmanager.GetSecretValueOutput
-	err = poll.WhileError(ctx, time.Now().Add(firstInstall), verify.Denied, func(ctx context.Context) (err error) {
+	err = verify.WhileDenied(ctx, time.Now(), func(ctx context.Context) (err error) {
 		out, err = g.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secretARN},
 			func(o *secretsmanager.Options) { o.Region = name.Region })
 		return err

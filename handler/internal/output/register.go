@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
@@ -52,11 +53,16 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 		StackID: r.StackID, LogicalID: r.LogicalResourceID, RequestID: r.RequestID, Attempt: rand.Text(), Digest: p.digest(),
 	}}
 	var state stack.State
+	began := time.Now()
 	parallel.Do(ctx, func(ctx context.Context) {
 		u.api, err = g.client(ctx, p.SecretARN, p.SecretField, p.OrganizationID)
 	}, func(ctx context.Context) {
-		state = u.watch.Ask(ctx, time.Now().Add(firstInstall))
+		state = u.watch.Ask(ctx, began)
 	})
+	if time.Since(began) > eventual.Optional {
+		// The function's own policy came into force only now: the question was given up before.
+		state = u.watch.Ask(ctx, began)
+	}
 	u.rollback = r.RequestType == cfn.RequestUpdate && state.RollingBack()
 	if unknown != nil && !u.rollback {
 		return nil, unknown

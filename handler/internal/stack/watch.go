@@ -10,18 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
-)
-
-const (
-	// Cleanup is how long a status is looked at again that may be another
-	// incarnation's, or may not have been brought up to date yet.
-	Cleanup = 30 * time.Second
-	// confirmation is how long after the first time a stack must still have no
-	// such resource for it to be removed.
-	confirmation = 5 * time.Second
 )
 
 // A describer is CloudFormation.
@@ -54,14 +45,14 @@ type resource struct {
 }
 
 // Ask asks for the state of the event's stack and resource, and repeats what is
-// denied until patience ends. A question that cannot be answered is no reason
+// denied while the function's own policy may be as new as began. A question that cannot be answered is no reason
 // to fail: what is not known is told in the log.
-func (w *Watch) Ask(ctx context.Context, patience time.Time) State {
+func (w *Watch) Ask(ctx context.Context, began time.Time) State {
 	var stack string
 	var res resource
 	parallel.Do(ctx,
-		func(ctx context.Context) { stack = w.askStack(ctx, patience) },
-		func(ctx context.Context) { res = w.askResource(ctx, patience) },
+		func(ctx context.Context) { stack = w.askStack(ctx, began) },
+		func(ctx context.Context) { res = w.askResource(ctx, began) },
 	)
 	decided := strings.HasPrefix(stack, "DELETE_") || strings.Contains(stack, "ROLLBACK")
 	removed := false
@@ -94,9 +85,12 @@ func (w *Watch) outlast(ctx context.Context, res resource) resource {
 	if !w.former(res) {
 		return res
 	}
-	_ = poll.While(ctx, time.Now().Add(Cleanup), func(ctx context.Context) (bool, error) {
-		res = w.askResource(ctx, time.Time{})
-		return w.former(res), nil
+	began := time.Now()
+	_ = eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, _ error) {
+		if res = w.askResource(ctx, time.Time{}); w.former(res) {
+			until = began.Add(eventual.OtherIncarnation)
+		}
+		return until, nil
 	})
 	if w.former(res) {
 		w.r.Log.WarnContext(ctx, "what has become of the resource is not known: what it had before is being deleted still")
@@ -116,7 +110,7 @@ func (w *Watch) confirm(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(confirmation):
+	case <-time.After(eventual.Unlisted):
 		return w.askResource(ctx, time.Time{}).unlisted
 	}
 }
@@ -142,8 +136,8 @@ func (w *Watch) Uses(ctx context.Context, id string) bool {
 	return same(res.id, id) && (res.status == "CREATE_COMPLETE" || strings.HasPrefix(res.status, "UPDATE_"))
 }
 
-func (w *Watch) askStack(ctx context.Context, patience time.Time) (status string) {
-	err := poll.WhileError(ctx, patience, verify.Denied, func(ctx context.Context) error {
+func (w *Watch) askStack(ctx context.Context, began time.Time) (status string) {
+	err := verify.WhileOptional(ctx, began, func(ctx context.Context) error {
 		out, err := w.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &w.r.StackID})
 		if err == nil && len(out.Stacks) > 0 {
 			status = string(out.Stacks[0].StackStatus)
@@ -156,8 +150,8 @@ func (w *Watch) askStack(ctx context.Context, patience time.Time) (status string
 	return status
 }
 
-func (w *Watch) askResource(ctx context.Context, patience time.Time) (res resource) {
-	err := poll.WhileError(ctx, patience, verify.Denied, func(ctx context.Context) error {
+func (w *Watch) askResource(ctx context.Context, began time.Time) (res resource) {
+	err := verify.WhileOptional(ctx, began, func(ctx context.Context) error {
 		out, err := w.stacks.DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{
 			StackName: &w.r.StackID, LogicalResourceId: &w.r.LogicalResourceID,
 		})

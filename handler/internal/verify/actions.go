@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 )
 
 // markerText is the marker's content, for whoever comes upon it.
@@ -47,7 +47,7 @@ func (p *Probe) tryList(ctx context.Context) {
 		if denial == nil {
 			since = time.Now()
 		}
-		if denial = err; time.Since(since) >= Settling {
+		if denial = err; time.Since(since) >= eventual.Unchanged {
 			return nil
 		}
 		return err
@@ -182,37 +182,34 @@ func (p *Probe) tryDelete(ctx context.Context) {
 	})
 }
 
-// repeat makes a call as long as it is denied, until the wait ends; where an
-// explicit deny is why, only until the policies have settled.
-func (p *Probe) repeat(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := poll.Quarters(ctx, 3)
+// repeat makes a call as long as it is refused and until says that this may pass.
+func (p *Probe) repeat(ctx context.Context, until func(error) time.Time, call func(context.Context) error) error {
+	ctx, cancel := eventual.Quarters(ctx, 3)
 	defer cancel()
-	began := time.Now()
-	var denial error
-	err := poll.While(ctx, p.until, func(ctx context.Context) (bool, error) {
+	var refusal error
+	err := eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		err := call(ctx)
-		d, denied := asDenial(err)
-		if denied {
-			denial = err
+		if answered(err) {
+			refusal = err
 		}
-		return denied && (!d.explicit || time.Since(began) < Settling), err
+		return until(err), err
 	})
-	if denial != nil && err != nil && !answered(err) {
-		return denial // no answer unsays nothing
+	if refusal != nil && err != nil && !answered(err) {
+		return refusal // no answer unsays nothing
 	}
 	return err
 }
 
 // try makes a call that must be allowed.
 func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
-	err := p.repeat(ctx, call)
+	err := p.repeat(ctx, p.refusedUntil, call)
 	d, denied := asDenial(err)
 	switch fix := p.cureOf(err); {
 	case err == nil && p.Report.check(check).Verdict == Warn: // what was read still holds
 	case err == nil:
 		p.Report.Set(check, Pass, p.proof(check), "")
 	case denied:
-		p.fail(check, d.ofKey(), d.String(), p.cure(d), err)
+		p.fail(check, d.ofKey(), d.String()+p.mayChange(d), p.cure(d), err)
 	case answered(err):
 		p.fail(check, fix != "", "refused: "+short(err), fix, err)
 	default:
@@ -227,6 +224,15 @@ func (p *Probe) proof(check string) string {
 		return "works"
 	}
 	return "works for an upload in parts; a policy may except those (s3:ObjectCreationOperation), and deny what is written in one"
+}
+
+// mayChange is what to say of a denial that nothing explains which this request did.
+func (p *Probe) mayChange(d denial) string {
+	explained := !d.explicit && p.lag.Changed.Add(eventual.RoleChanged).After(p.since)
+	if p.lag.Once || explained {
+		return ""
+	}
+	return " (a policy changed just now may take minutes)"
 }
 
 // fail records a failure, and where the bucket's key is at its root that of the
@@ -248,17 +254,16 @@ func (p *Probe) tryNot(ctx context.Context, check, action string, call func(cont
 		p.Report.Set(check, NotTested, "does not apply to full access", "")
 		return
 	}
-	ctx, cancel := poll.Quarters(ctx, 3)
+	ctx, cancel := eventual.Quarters(ctx, 3)
 	defer cancel()
-	end := time.Now().Add(Settling)
-	if p.until.Before(end) {
-		end = p.until
-	}
 	allowed := false
-	err := poll.While(ctx, end, func(ctx context.Context) (bool, error) {
+	err := eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		err := call(ctx)
-		allowed = allowed || err == nil
-		return err == nil, err
+		if err == nil {
+			allowed = true
+			return p.allowedUntil(), nil
+		}
+		return time.Time{}, err
 	})
 	switch {
 	case allowed && (err == nil || !answered(err)): // no answer unsays nothing

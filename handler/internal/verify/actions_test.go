@@ -7,12 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 )
 
 // The answers that a call gets.
 var (
 	denied   = answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject because no identity-based policy allows the s3:PutObject action")
+	ownDeny  = answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject with an explicit deny in an identity-based policy")
 	shutOut  = answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject with an explicit deny in a resource-based policy")
 	keyless  = answer(403, "AccessDenied", "… not authorized to perform: kms:GenerateDataKey because no resource-based policy allows the kms:GenerateDataKey action")
 	refused  = answer(400, "InvalidRequest", "no")
@@ -31,12 +32,23 @@ func between(before error, delay time.Duration, after error) func(context.Contex
 	}
 }
 
+// What may explain an answer, from now on.
+func changed(now time.Time) Lag { return Lag{Changed: now} }
+func taken(now time.Time) Lag   { return Lag{Changed: now, Taken: now} }
+func unchanged(time.Time) Lag   { return Lag{} }
+func aMinuteAgo(now time.Time) Lag {
+	return Lag{Changed: now.Add(-time.Minute)}
+}
+func once(time.Time) Lag { return Lag{Once: true} }
+
+const mayTakeMinutes = " (a policy changed just now may take minutes)"
+
 func TestTry(t *testing.T) {
 	t.Parallel()
 	const ever = time.Hour
 	tests := []struct {
 		name     string
-		wait     time.Duration
+		lag      func(time.Time) Lag
 		before   error
 		delay    time.Duration
 		after    error
@@ -45,36 +57,47 @@ func TestTry(t *testing.T) {
 		key      Verdict
 		min, max time.Duration
 	}{
-		{name: "allowed", wait: Propagation, verdict: Pass, detail: "works"},
-		{name: "allowed after 7 s", wait: Propagation, before: denied, delay: 7 * time.Second, verdict: Pass, detail: "works",
+		{name: "allowed", lag: changed, verdict: Pass, detail: "works"},
+		{name: "allowed after 7 s", lag: changed, before: denied, delay: 7 * time.Second, verdict: Pass, detail: "works",
 			min: 7 * time.Second, max: 9 * time.Second},
-		{name: "a deny goes away", wait: Propagation, before: shutOut, delay: 3 * time.Second, verdict: Pass, detail: "works",
+		{name: "a deny goes away", lag: changed, before: shutOut, delay: 3 * time.Second, verdict: Pass, detail: "works",
 			min: 3 * time.Second, max: 5 * time.Second},
-		{name: "a missing permission turns into a deny", wait: Propagation, before: denied, delay: 20 * time.Second, after: shutOut,
-			verdict: Fail, detail: "explicit Deny", min: 20 * time.Second, max: 22 * time.Second},
-		{name: "denied for ever", wait: Propagation, before: denied, delay: ever, verdict: Fail, detail: "nothing allows it",
-			min: Propagation - 2*time.Second, max: Propagation},
-		{name: "explicitly denied for ever", wait: Propagation, before: shutOut, delay: ever, verdict: Fail, detail: "explicit Deny",
-			min: Settling, max: Settling + 2*time.Second},
-		{name: "denied, and nothing was changed", wait: Settling, before: denied, delay: ever, verdict: Fail, detail: "nothing allows it",
-			min: Settling - 2*time.Second, max: Settling},
-		{name: "denied in a rollback", before: denied, delay: ever, verdict: Fail, detail: "nothing allows it"},
-		{name: "the key denied", wait: Settling, before: keyless, delay: ever, verdict: Fail, detail: "for want of kms:GenerateDataKey", key: Fail,
-			min: Settling - 2*time.Second, max: Settling},
-		{name: "the key disabled", wait: Propagation, after: disabled, verdict: Fail, detail: "refused: KMS.DisabledException", key: Fail},
-		{name: "refused", wait: Propagation, after: refused, verdict: Fail, detail: "refused: InvalidRequest: no"},
-		{name: "no such bucket", wait: Propagation, after: answer(404, "NoSuchBucket", "gone"), verdict: Fail, detail: "refused: NoSuchBucket"},
-		{name: "not answered", wait: Propagation, after: broken, verdict: NotTested, detail: "got no answer: SlowDown"},
-		{name: "denied until no time is left", wait: Propagation, before: denied, delay: 7 * time.Second, after: context.DeadlineExceeded,
+		{name: "a missing permission turns into a deny", lag: changed, before: denied, delay: 20 * time.Second, after: shutOut,
+			verdict: Fail, detail: "explicit Deny in the bucket policy" + mayTakeMinutes, min: 20 * time.Second, max: 22 * time.Second},
+		{name: "denied for ever", lag: changed, before: denied, delay: ever, verdict: Fail, detail: "nothing allows it",
+			min: eventual.RoleChanged, max: eventual.RoleChanged},
+		{name: "explicitly denied for ever", lag: changed, before: shutOut, delay: ever, verdict: Fail, detail: "explicit Deny in the bucket policy" + mayTakeMinutes,
+			min: eventual.Unchanged, max: eventual.Unchanged},
+		{name: "a Deny that was taken away", lag: taken, before: ownDeny, delay: 8 * time.Second, verdict: Pass, detail: "works",
+			min: 8 * time.Second, max: 10 * time.Second},
+		{name: "a Deny beside what was taken away", lag: taken, before: shutOut, delay: 8 * time.Second, verdict: Fail, detail: "explicit Deny",
+			min: eventual.Unchanged, max: eventual.Unchanged},
+		{name: "denied, and nothing was changed", lag: unchanged, before: denied, delay: ever, verdict: Fail,
+			detail: "nothing allows it in an identity-based policy of the role" + mayTakeMinutes, min: eventual.Unchanged, max: eventual.Unchanged},
+		{name: "denied, a minute after the change", lag: aMinuteAgo, before: denied, delay: ever, verdict: Fail, detail: "nothing allows it",
+			min: eventual.RoleChanged - time.Minute, max: eventual.RoleChanged - time.Minute},
+		{name: "denied in a rollback", lag: once, before: denied, delay: ever, verdict: Fail, detail: "nothing allows it"},
+		{name: "the key denied", lag: unchanged, before: keyless, delay: ever, verdict: Fail, detail: "for want of kms:GenerateDataKey", key: Fail,
+			min: eventual.Unchanged, max: eventual.Unchanged},
+		{name: "the key disabled", lag: changed, after: disabled, verdict: Fail, detail: "refused: KMS.DisabledException", key: Fail,
+			min: eventual.NewBucket, max: eventual.NewBucket},
+		{name: "the key not ready for 5 s", lag: changed, before: disabled, delay: 5 * time.Second, verdict: Pass, detail: "works", min: 5 * time.Second, max: 7 * time.Second},
+		{name: "the key disabled in a rollback", lag: once, after: disabled, verdict: Fail, detail: "refused: KMS.DisabledException", key: Fail},
+		{name: "refused", lag: changed, after: refused, verdict: Fail, detail: "refused: InvalidRequest: no"},
+		{name: "no such bucket", lag: changed, after: answer(404, "NoSuchBucket", "gone"), verdict: Fail, detail: "refused: NoSuchBucket",
+			min: eventual.NewBucket, max: eventual.NewBucket},
+		{name: "a conflict for 5 s", lag: changed, before: answer(409, "OperationAborted", "again"), delay: 5 * time.Second, verdict: Pass, detail: "works", min: 5 * time.Second, max: 7 * time.Second},
+		{name: "not answered", lag: changed, after: broken, verdict: NotTested, detail: "got no answer: SlowDown"},
+		{name: "denied until no time is left", lag: changed, before: denied, delay: 7 * time.Second, after: context.DeadlineExceeded,
 			verdict: Fail, detail: "nothing allows it", min: 7 * time.Second, max: 9 * time.Second},
-		{name: "no time", wait: Propagation, after: context.DeadlineExceeded, verdict: NotTested, detail: "got no answer"},
+		{name: "no time", lag: changed, after: context.DeadlineExceeded, verdict: NotTested, detail: "got no answer"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := testProbe()
-				p.Wait(t.Context(), test.wait)
+				p.Expect(test.lag(time.Now()))
 				start := time.Now()
 				p.try(t.Context(), checkPut, between(test.before, test.delay, test.after))
 				took := time.Since(start)
@@ -103,7 +126,7 @@ func TestTryNot(t *testing.T) {
 	tests := []struct {
 		name     string
 		full     bool
-		wait     time.Duration
+		lag      func(time.Time) Lag
 		before   error
 		delay    time.Duration
 		after    error
@@ -112,25 +135,29 @@ func TestTryNot(t *testing.T) {
 		calls    int
 		min, max time.Duration
 	}{
-		{name: "denied", wait: Propagation, after: denied, verdict: Pass, detail: "s3:GetObject is denied", calls: 1},
-		{name: "explicitly denied", wait: Propagation, after: shutOut, verdict: Pass, detail: "s3:GetObject is denied", calls: 1},
-		{name: "denied after 2 s", wait: Propagation, delay: 2 * time.Second, after: denied, verdict: Pass, calls: 4,
+		{name: "denied", lag: changed, after: denied, verdict: Pass, detail: "s3:GetObject is denied", calls: 1},
+		{name: "explicitly denied", lag: changed, after: shutOut, verdict: Pass, detail: "s3:GetObject is denied", calls: 1},
+		{name: "denied after 2 s", lag: changed, delay: 2 * time.Second, after: denied, verdict: Pass, calls: 4,
 			min: 2 * time.Second, max: 4 * time.Second},
-		{name: "allowed", wait: Propagation, delay: ever, verdict: Warn, detail: "s3:GetObject is allowed", calls: 5,
-			min: Settling - 2*time.Second, max: Settling},
-		{name: "allowed until no time is left", wait: Propagation, delay: 2 * time.Second, after: context.DeadlineExceeded,
+		{name: "allowed", lag: changed, delay: ever, verdict: Warn, detail: "s3:GetObject is allowed", calls: 6,
+			min: eventual.Unchanged, max: eventual.Unchanged},
+		{name: "allowed until no time is left", lag: changed, delay: 2 * time.Second, after: context.DeadlineExceeded,
 			verdict: Warn, detail: "s3:GetObject is allowed", calls: 4, min: 2 * time.Second, max: 4 * time.Second},
-		{name: "allowed in a rollback", delay: ever, verdict: Warn, detail: "s3:GetObject is allowed", calls: 1},
-		{name: "refused", wait: Propagation, after: refused, verdict: NotTested, detail: "no clear answer: InvalidRequest", calls: 1},
-		{name: "not answered", wait: Propagation, after: broken, verdict: NotTested, detail: "no clear answer: SlowDown", calls: 1},
-		{name: "full access", full: true, wait: Propagation, delay: ever, verdict: NotTested, detail: "does not apply to full access"},
+		{name: "allowed, and taken away", lag: taken, delay: 100 * time.Second, after: denied, verdict: Pass, detail: "s3:GetObject is denied",
+			calls: 53, min: 100 * time.Second, max: 102 * time.Second},
+		{name: "allowed, though taken away", lag: taken, delay: ever, verdict: Warn, detail: "s3:GetObject is allowed", calls: 63,
+			min: eventual.TakenAway, max: eventual.TakenAway},
+		{name: "allowed in a rollback", lag: once, delay: ever, verdict: Warn, detail: "s3:GetObject is allowed", calls: 1},
+		{name: "refused", lag: changed, after: refused, verdict: NotTested, detail: "no clear answer: InvalidRequest", calls: 1},
+		{name: "not answered", lag: changed, after: broken, verdict: NotTested, detail: "no clear answer: SlowDown", calls: 1},
+		{name: "full access", full: true, lag: changed, delay: ever, verdict: NotTested, detail: "does not apply to full access"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := testProbe(func(target *Target) { target.Restricted = !test.full })
-				p.Wait(t.Context(), test.wait)
+				p.Expect(test.lag(time.Now()))
 				start, calls := time.Now(), 0
 				call := between(test.before, test.delay, test.after)
 				p.tryNot(t.Context(), CheckNoRead, "s3:GetObject", func(ctx context.Context) error { calls++; return call(ctx) })
@@ -150,32 +177,28 @@ func TestTryNot(t *testing.T) {
 	}
 }
 
-func TestWait(t *testing.T) {
+// TestTimeLeft: a quarter of the time that is left is for clean-up and verdict.
+func TestTimeLeft(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name              string
-		left, limit, want time.Duration
+	for _, test := range []struct {
+		name       string
+		lag        func(time.Time) Lag
+		left, want time.Duration
 	}{
-		{"no deadline", 0, Propagation, Propagation},
-		{"a far deadline", 10 * time.Minute, Propagation, Propagation},
-		{"a deadline before it", 100 * time.Second, Propagation, 75 * time.Second},
-		{"the deadline is over", -4 * time.Second, Propagation, -4 * time.Second},
-		{"in a rollback", 100 * time.Second, 0, 0},
-	}
-	for _, test := range tests {
+		{"a far deadline", changed, 10 * time.Minute, eventual.RoleChanged},
+		{"a deadline before the window's end", changed, 100 * time.Second, 75 * time.Second},
+		{"in a rollback", once, 100 * time.Second, 0},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				ctx := t.Context()
-				if test.left != 0 {
-					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, test.left)
-					defer cancel()
-				}
-				p := testProbe()
-				p.Wait(ctx, test.limit)
-				if diff := cmp.Diff(time.Now().Add(test.want), p.Until()); diff != "" {
-					t.Errorf("(-want +got):\n%s", diff)
+				ctx, cancel := context.WithTimeout(t.Context(), test.left)
+				defer cancel()
+				p, start := testProbe(), time.Now()
+				p.Expect(test.lag(start))
+				p.try(ctx, checkPut, func(context.Context) error { return denied })
+				if took := time.Since(start); took != test.want {
+					t.Errorf("took %v, want %v", took, test.want)
 				}
 			})
 		})

@@ -10,26 +10,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 )
 
 // sessionDuration is the shortest that STS gives.
 const sessionDuration = 15 * time.Minute
 
+// assertEvery is how often the caller sees that the role still trusts the function.
+const assertEvery = 5 * time.Second
+
 // errLost ends the repetition of a call, whatever the error behind it is.
 var errLost = errors.New("the role is not to be assumed any more")
 
 // Assume assumes the role with its external id, as Bitmovin does, and reports
-// whether it could. While that is denied it repeats the call until the wait
-// ends; before that, after every few seconds of denial, it calls reassert, by
-// which the caller sees that the role still trusts the function. An error of
-// reassert ends it and is returned.
+// whether it could. After every few seconds of denial it calls reassert, by which
+// the caller sees that the role still trusts the function. An error of reassert
+// ends it and is returned.
 func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error) (bool, error) {
 	client := sts.NewFromConfig(p.cfg)
 	began, asserted := time.Now(), time.Now()
 	var out *sts.AssumeRoleOutput
 	var lost error
-	err := p.repeat(ctx, func(ctx context.Context) (err error) {
-		if time.Since(asserted) >= Settling {
+	err := p.repeat(ctx, p.assumeRefusedUntil, func(ctx context.Context) (err error) {
+		if time.Since(asserted) >= assertEvery {
 			if lost = reassert(ctx); lost != nil {
 				return errLost
 			}
@@ -56,6 +60,19 @@ func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error
 		o.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
 	})
 	return true, nil
+}
+
+// assumeRefusedUntil returns until when a refusal to assume the role may pass. The
+// call is the function's own, and the role's trust policy has a say in it.
+func (p *Probe) assumeRefusedUntil(err error) time.Time {
+	d, denied := asDenial(err)
+	switch {
+	case p.lag.Once:
+		return time.Time{}
+	case denied && d.lagging():
+		return p.lag.Changed.Add(eventual.RoleChanged)
+	}
+	return OwnDenialUntil(p.began, err)
 }
 
 // reportAssume records why the role could not be assumed.

@@ -1,13 +1,17 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
 )
 
@@ -108,9 +112,54 @@ func asLayer(name string) Layer {
 func (d denial) ofKey() bool { return strings.HasPrefix(d.action, "kms:") }
 
 // lagging reports whether a denial of sts:AssumeRole is what AWS answers while
-// the role and its trust policy propagate.
+// the role and its trust policy propagate, a trust policy with a Deny among them
+// that was just replaced.
 func (d denial) lagging() bool {
-	return !d.explicit && (d.layer == layerUnknown || d.layer == layerTrust || d.layer == layerResource)
+	return d.layer == layerTrust || d.layer == layerResource || d.layer == layerUnknown && !d.explicit
+}
+
+// ownWindow is how long such a denial of a call of the function's own may last
+// that comes of a policy which is not in force yet.
+func (d denial) ownWindow() time.Duration {
+	switch {
+	case d.explicit, slices.Contains([]Layer{layerBoundary, layerSession, layerSCP, layerRCP, layerEndpoint}, d.layer):
+		return eventual.Refused
+	case d.layer == layerIdentity:
+		return eventual.OwnPolicy
+	default:
+		return eventual.OwnUnexplained
+	}
+}
+
+// OwnDenialUntil returns until when a denial of a call of the function's own may
+// end by itself, where its policy is as new as changed; the zero time if err is none.
+func OwnDenialUntil(changed time.Time, err error) time.Time {
+	d, denied := asDenial(err)
+	if !denied {
+		return time.Time{}
+	}
+	return changed.Add(d.ownWindow())
+}
+
+// WhileOptional repeats a call of the function's own that the request can do without,
+// while it is denied.
+func WhileOptional(ctx context.Context, changed time.Time, call func(context.Context) error) error {
+	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
+		err := call(ctx)
+		if Denied(err) {
+			return changed.Add(eventual.Optional), err
+		}
+		return time.Time{}, err
+	})
+}
+
+// WhileDenied repeats a call of the function's own that the request cannot do
+// without while it is denied.
+func WhileDenied(ctx context.Context, changed time.Time, call func(context.Context) error) error {
+	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
+		err := call(ctx)
+		return OwnDenialUntil(changed, err), err
+	})
 }
 
 // String says the denial in words that an author of a stack knows.

@@ -11,11 +11,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 )
 
 // The messages are AWS's own, each with where it was read: a line break that a
@@ -31,6 +34,34 @@ func TestParseDenial(t *testing.T) {
 				t.Errorf("%s\n(-want +got):\n%s", test.Source, diff)
 			}
 		})
+	}
+}
+
+// TestOwnDenialUntil: how long a denial of the function's own call is doubted goes by
+// what AWS says of it.
+func TestOwnDenialUntil(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	for message, want := range map[string]time.Duration{
+		"because no identity-based policy allows the s3:ListBucket action": eventual.OwnPolicy,
+		"": eventual.OwnUnexplained,
+		"because no resource-based policy allows the iam:GetRole action":  eventual.OwnUnexplained,
+		"because no service control policy allows the iam:GetRole action": eventual.Refused,
+		"because no permissions boundary allows the iam:GetRole action":   eventual.Refused,
+		"because no VPC endpoint policy allows the iam:GetRole action":    eventual.Refused,
+		"with an explicit deny in an identity-based policy":               eventual.Refused,
+		"with an explicit deny in a service control policy":               eventual.Refused,
+		"with an explicit deny": eventual.Refused,
+	} {
+		err := answer(403, "AccessDenied", "User: u is not authorized to perform: iam:GetRole "+message)
+		if got := OwnDenialUntil(began, err); !got.Equal(began.Add(want)) {
+			t.Errorf("%q: got %v, want %v", message, got.Sub(began), want)
+		}
+	}
+	for _, err := range []error{nil, refused, broken} {
+		if got := OwnDenialUntil(began, err); !got.IsZero() {
+			t.Errorf("%v: got %v, want no time at all", err, got)
+		}
 	}
 }
 

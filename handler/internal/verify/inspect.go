@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 )
 
 // A Bucket is what the function's own reads tell of a bucket.
@@ -35,19 +35,12 @@ type Bucket struct {
 	Undeletable bool
 }
 
-// Inspect reads the bucket as the function, before the role is made. A denial
-// of a read is repeated until patience ends: the function's own policy may be
-// seconds old.
-func (p *Probe) Inspect(ctx context.Context, patience time.Time) Bucket {
-	ctx, cancel := poll.Quarters(ctx, 1)
+// Inspect reads the bucket as the function, before the role is made.
+func (p *Probe) Inspect(ctx context.Context) Bucket {
+	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	read := func() {
-		parallel.Do(ctx,
-			func(ctx context.Context) { p.head(ctx, patience) },
-			func(ctx context.Context) { p.readEncryption(ctx, patience) },
-			func(ctx context.Context) { p.readOwnership(ctx, patience) },
-			func(ctx context.Context) { p.readDeletability(ctx, patience) },
-		)
+		parallel.Do(ctx, p.head, p.readEncryption, p.readOwnership, p.readDeletability)
 	}
 	read()
 	if p.region != p.cfg.Region {
@@ -64,14 +57,24 @@ func (p *Probe) Inspect(ctx context.Context, patience time.Time) Bucket {
 	return p.bucket
 }
 
-// patiently repeats a read of the function's own while it is denied.
-func patiently(ctx context.Context, patience time.Time, read func(context.Context) error) error {
-	return poll.WhileError(ctx, patience, Denied, read)
+// patiently repeats a call of the function's own that the request can do without,
+// while it is denied or the bucket is too new.
+func (p *Probe) patiently(ctx context.Context, call func(context.Context) error) error {
+	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
+		err := call(ctx)
+		switch {
+		case Denied(err):
+			return p.began.Add(eventual.Optional), err
+		case isNotReady(err):
+			return p.began.Add(eventual.NewBucket), err
+		}
+		return time.Time{}, err
+	})
 }
 
 // head finds out whether the bucket exists, whose it is and where.
-func (p *Probe) head(ctx context.Context, patience time.Time) {
-	err := patiently(ctx, patience, func(ctx context.Context) error {
+func (p *Probe) head(ctx context.Context) {
+	err := p.patiently(ctx, func(ctx context.Context) error {
 		_, err := p.own.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 		return err
 	})
@@ -113,13 +116,13 @@ func (p *Probe) foreign() bool { return p.target.Owner != p.target.Account }
 // readEncryption finds the KMS key of the bucket's default encryption. Where the
 // author named it, it is believed; but another account's bucket may still name a
 // key in a way that makes it one of the role's account.
-func (p *Probe) readEncryption(ctx context.Context, patience time.Time) {
+func (p *Probe) readEncryption(ctx context.Context) {
 	p.Report.Set(CheckEncryption, NotTested, "is decided by s3:PutObject", "")
 	if p.target.Key != "" && !p.foreign() {
 		return
 	}
 	var out *s3.GetBucketEncryptionOutput
-	err := patiently(ctx, patience, func(ctx context.Context) (err error) {
+	err := p.patiently(ctx, func(ctx context.Context) (err error) {
 		out, err = p.own.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 		return err
 	})
@@ -161,9 +164,9 @@ func (p *Probe) checkWritersKey(algorithm string) {
 // readOwnership finds out whether the bucket has ACLs, and whose the exports
 // will be. A bucket without ownership controls is older than them, and has ACLs.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
-func (p *Probe) readOwnership(ctx context.Context, patience time.Time) {
+func (p *Probe) readOwnership(ctx context.Context) {
 	var out *s3.GetBucketOwnershipControlsOutput
-	err := patiently(ctx, patience, func(ctx context.Context) (err error) {
+	err := p.patiently(ctx, func(ctx context.Context) (err error) {
 		out, err = p.own.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 		return err
 	})
@@ -189,17 +192,17 @@ func (p *Probe) readOwnership(ctx context.Context, patience time.Time) {
 }
 
 // readDeletability finds out whether the marker could be deleted once written.
-func (p *Probe) readDeletability(ctx context.Context, patience time.Time) {
+func (p *Probe) readDeletability(ctx context.Context) {
 	var lock *s3.GetObjectLockConfigurationOutput
 	var versioning *s3.GetBucketVersioningOutput
 	var lockErr, versioningErr error
 	parallel.Do(ctx, func(ctx context.Context) {
-		lockErr = patiently(ctx, patience, func(ctx context.Context) (err error) {
+		lockErr = p.patiently(ctx, func(ctx context.Context) (err error) {
 			lock, err = p.own.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 			return err
 		})
 	}, func(ctx context.Context) {
-		versioningErr = patiently(ctx, patience, func(ctx context.Context) (err error) {
+		versioningErr = p.patiently(ctx, func(ctx context.Context) (err error) {
 			versioning, err = p.own.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 			return err
 		})
@@ -232,6 +235,19 @@ func (p *Probe) readDeletability(ctx context.Context, patience time.Time) {
 func hasCode(err error, code string) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == code
+}
+
+// isNotReady reports whether err is what S3 answers, or KMS through it, while a
+// bucket or its key is seconds old or is just being changed. A HEAD has no body that
+// could name a code.
+// https://github.com/hashicorp/terraform-provider-aws/issues/49853
+// https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+func isNotReady(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && slices.Contains([]string{
+		"NoSuchBucket", "NotFound", "OperationAborted",
+		"KMS.NotFoundException", "KMS.DisabledException", "KMS.InvalidStateException", "KMS.KMSInvalidStateException",
+	}, api.ErrorCode())
 }
 
 // httpStatus returns the HTTP status of AWS's answer, 0 if there was none.

@@ -4,26 +4,24 @@ import (
 	"context"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 )
 
 // Prepare makes, before anything is written, the calls by which the function
 // takes the marker away again. A policy may well let the role write and forbid
-// everyone else to delete; then no object is written. A denial is repeated until
-// patience ends. It runs beside Assume.
-func (p *Probe) Prepare(ctx context.Context, patience time.Time) {
+// everyone else to delete; then no object is written. It runs beside Assume.
+func (p *Probe) Prepare(ctx context.Context) {
 	if !p.writesObject() {
 		return
 	}
-	ctx, cancel := poll.Quarters(ctx, 1)
+	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
-	err := patiently(ctx, patience, func(ctx context.Context) error {
+	err := p.patiently(ctx, func(ctx context.Context) error {
 		if !p.bucket.Versioned {
 			return p.deleteVersion(ctx, p.marker(), nil)
 		}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
@@ -9,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/poll"
 )
 
 // The checks of the four actions.
@@ -19,16 +18,6 @@ const (
 	checkList     = policy.ListBucket
 	checkPut      = policy.PutObject
 	checkPutACL   = policy.PutObjectACL
-)
-
-// How long a call is repeated whose answer may not be final yet.
-const (
-	// Propagation is how long a new role may take until it can be used: usually
-	// 10 to 30 s, rarely a minute.
-	Propagation = 120 * time.Second
-	// Settling is how long an answer is doubted that is not explained by a
-	// change that has yet to propagate, as an explicit deny is.
-	Settling = 5 * time.Second
 )
 
 // A Target is what a [Probe] is to prove: that this role can write to this bucket.
@@ -72,15 +61,17 @@ type Probe struct {
 	// own makes S3 calls as the function, role as the assumed role; both in the
 	// bucket's own region.
 	own, role *s3.Client
-	// until ends the wait for what was written to propagate.
-	until time.Time
+	// began is when the request began to be worked on: the function's own policy,
+	// the bucket and its key may be as new. since and lag are those of [Probe.Expect].
+	began, since time.Time
+	lag          Lag
 	// uploads are those that the probe began.
 	uploads uploads
 }
 
 // New returns a probe of the target whose own calls are made with cfg.
 func New(cfg aws.Config, t Target) *Probe {
-	return &Probe{Report: NewReport(), cfg: cfg, target: t, own: newS3(cfg), region: cfg.Region}
+	return &Probe{Report: NewReport(), cfg: cfg, target: t, own: newS3(cfg), region: cfg.Region, began: time.Now()}
 }
 
 // marker is the key of the object that the probe writes: the same on each
@@ -120,17 +111,44 @@ func inRegion(region string) func(*s3.Options) {
 	return func(o *s3.Options) { o.Region = region }
 }
 
-// Wait sets how long the role's calls are repeated while they are denied: until
-// the time limit, less a quarter of what is left of ctx, so that clean-up and
-// verdict have their time too.
-func (p *Probe) Wait(ctx context.Context, limit time.Duration) {
-	p.until = time.Now().Add(limit)
-	ctx, cancel := poll.Quarters(ctx, 3)
-	defer cancel()
-	if end, ok := ctx.Deadline(); ok && end.Before(p.until) {
-		p.until = end
+// A Lag tells what may explain for a while what the role's calls are answered. A
+// zero time is that of no change.
+type Lag struct {
+	// Changed is when the role, its trust or its permissions were last made or changed.
+	Changed time.Time
+	// Taken is when something was taken away that may have allowed, or denied, more.
+	Taken time.Time
+	// Once: each call is made once, whatever its answer.
+	Once bool
+}
+
+// Expect sets what may explain the answers to the calls that follow.
+func (p *Probe) Expect(l Lag) { p.since, p.lag = time.Now(), l }
+
+// refusedUntil returns until when what refuses a call of the role may pass.
+func (p *Probe) refusedUntil(err error) time.Time {
+	d, denied := asDenial(err)
+	doubted := p.since.Add(eventual.Unchanged)
+	switch {
+	case p.lag.Once:
+		return time.Time{}
+	case isNotReady(err):
+		return p.began.Add(eventual.NewBucket)
+	case !denied:
+		return time.Time{}
+	case !d.explicit:
+		return eventual.Later(doubted, p.lag.Changed.Add(eventual.RoleChanged))
+	case d.layer == layerIdentity || d.layer == layerBoundary:
+		return eventual.Later(doubted, p.lag.Taken.Add(eventual.RoleChanged))
+	default:
+		return doubted
 	}
 }
 
-// Until returns when the wait that [Probe.Wait] set ends.
-func (p *Probe) Until() time.Time { return p.until }
+// allowedUntil returns until when a call may be allowed that is not to be.
+func (p *Probe) allowedUntil() time.Time {
+	if p.lag.Once {
+		return time.Time{}
+	}
+	return eventual.Later(p.since.Add(eventual.Unchanged), p.lag.Taken.Add(eventual.TakenAway))
+}

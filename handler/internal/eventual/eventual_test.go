@@ -1,4 +1,4 @@
-package poll
+package eventual
 
 import (
 	"context"
@@ -13,21 +13,21 @@ import (
 
 var errYet = errors.New("not yet")
 
-func TestWhilePauses(t *testing.T) {
+func TestPauses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var got []time.Duration
-		err := While(t.Context(), start.Add(11*time.Second), func(context.Context) (bool, error) {
+		err := Repeat(t.Context(), func(context.Context) (time.Time, error) {
 			got = append(got, time.Since(start))
-			return true, errYet
+			return start.Add(11 * time.Second), errYet
 		})
 		if !errors.Is(err, errYet) {
 			t.Errorf("got %v, want the call's last error", err)
 		}
 		ms := time.Millisecond
 		want := []time.Duration{0, 500 * ms, 1250 * ms, 2375 * ms, 4062500 * time.Microsecond, 6062500 * time.Microsecond,
-			8062500 * time.Microsecond, 10062500 * time.Microsecond}
+			8062500 * time.Microsecond, 10062500 * time.Microsecond, 11 * time.Second}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the times of the calls (-want +got):\n%s", diff)
 		}
@@ -38,16 +38,18 @@ func TestWhilePauses(t *testing.T) {
 }
 
 // What takes a while is seen at most 2 s after it is there.
-func TestWhileOvershoot(t *testing.T) {
+func TestOvershoot(t *testing.T) {
 	t.Parallel()
 	for _, delay := range []time.Duration{0, 100 * time.Millisecond, time.Second, 5 * time.Second, 15 * time.Second, time.Minute} {
 		t.Run(delay.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				start, calls := time.Now(), 0
-				err := While(t.Context(), start.Add(2*time.Minute), func(context.Context) (bool, error) {
-					calls++
-					return time.Since(start) < delay, nil
+				err := Repeat(t.Context(), func(context.Context) (until time.Time, err error) {
+					if calls++; time.Since(start) < delay {
+						until = start.Add(2 * time.Minute)
+					}
+					return until, nil
 				})
 				took := time.Since(start)
 				if err != nil || took < delay || took > delay+longest {
@@ -61,7 +63,7 @@ func TestWhileOvershoot(t *testing.T) {
 	}
 }
 
-func TestWhileEnds(t *testing.T) {
+func TestEnds(t *testing.T) {
 	t.Parallel()
 	second := func(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 	tests := []struct {
@@ -75,9 +77,9 @@ func TestWhileEnds(t *testing.T) {
 		{name: "final at the third call", end: second(60), final: 3, calls: 3, took: second(1.25)},
 		{name: "no time at all", end: 0, calls: 1},
 		{name: "its time long over", end: -second(60), calls: 1},
-		{name: "less time than a pause", end: second(0.4), calls: 1},
-		{name: "not one call after its time", end: second(1.25), calls: 2, took: second(0.5)},
-		{name: "its time ends between two calls", end: second(2), calls: 3, took: second(1.25)},
+		{name: "less time than a pause", end: second(0.4), calls: 2, took: second(0.4)},
+		{name: "not one call after its time", end: second(1.25), calls: 3, took: second(1.25)},
+		{name: "its time ends between two calls", end: second(2), calls: 4, took: second(2)},
 		{name: "the context ends in a pause", end: second(60), cancel: second(1), calls: 2, took: second(1)},
 	}
 	for _, test := range tests {
@@ -90,12 +92,12 @@ func TestWhileEnds(t *testing.T) {
 					time.AfterFunc(test.cancel, cancel)
 				}
 				start, calls := time.Now(), 0
-				err := While(ctx, start.Add(test.end), func(context.Context) (bool, error) {
+				err := Repeat(ctx, func(context.Context) (time.Time, error) {
 					calls++
 					if calls == test.final {
-						return false, nil
+						return time.Time{}, nil
 					}
-					return true, errYet
+					return start.Add(test.end), errYet
 				})
 				if calls != test.calls || time.Since(start) != test.took {
 					t.Errorf("made %d calls in %v, want %d in %v", calls, time.Since(start), test.calls, test.took)
@@ -110,15 +112,15 @@ func TestWhileEnds(t *testing.T) {
 
 // A call may find out by itself that the context has ended; one is made all the
 // same, so that the caller has an answer to tell.
-func TestWhileAfterContextEnded(t *testing.T) {
+func TestAfterContextEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		calls := 0
-		err := While(ctx, time.Now().Add(time.Minute), func(ctx context.Context) (bool, error) {
+		err := Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 			calls++
-			return true, ctx.Err()
+			return time.Now().Add(time.Minute), ctx.Err()
 		})
 		if calls != 1 || !errors.Is(err, context.Canceled) {
 			t.Errorf("made %d calls and got %v, want one call and its error", calls, err)
@@ -127,7 +129,7 @@ func TestWhileAfterContextEnded(t *testing.T) {
 }
 
 // The end of the time in a call leaves what was answered before it.
-func TestWhileEndsInACall(t *testing.T) {
+func TestEndsInACall(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answered int // so many calls get an answer, the next one waits for ever
@@ -139,12 +141,12 @@ func TestWhileEndsInACall(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				calls := 0
-				err := While(ctx, time.Now().Add(time.Minute), func(ctx context.Context) (bool, error) {
+				err := Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 					if calls++; calls <= tc.answered {
-						return true, errYet
+						return time.Now().Add(time.Minute), errYet
 					}
 					<-ctx.Done()
-					return false, fmt.Errorf("got no answer: %w", ctx.Err())
+					return time.Time{}, fmt.Errorf("got no answer: %w", ctx.Err())
 				})
 				if !errors.Is(err, tc.want) {
 					t.Errorf("got %v, want %v", err, tc.want)
@@ -154,35 +156,34 @@ func TestWhileEndsInACall(t *testing.T) {
 	}
 }
 
-func TestWhileError(t *testing.T) {
+// A window is that of the answer: another one may close it, or open another.
+func TestWindowOfTheAnswer(t *testing.T) {
 	t.Parallel()
-	errOther := errors.New("another")
-	tests := []struct {
-		name    string
-		answers []error // the last one for ever
-		calls   int
-		want    error
-	}{
-		{"none", []error{nil}, 1, nil},
-		{"one that passes", []error{errYet, errYet, nil}, 3, nil},
-		{"one that does not", []error{errOther, nil}, 1, errOther},
-		{"one that turns into another", []error{errYet, errOther}, 2, errOther},
-		{"one that never passes", []error{errYet}, 4, errYet},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				calls := 0
-				err := WhileError(t.Context(), time.Now().Add(3*time.Second), func(err error) bool { return errors.Is(err, errYet) },
-					func(context.Context) error {
-						calls++
-						return test.answers[min(calls, len(test.answers))-1]
-					})
-				if !errors.Is(err, test.want) || calls != test.calls {
-					t.Errorf("got %v after %d calls, want %v after %d", err, calls, test.want, test.calls)
-				}
-			})
+	synctest.Test(t, func(t *testing.T) {
+		start, calls := time.Now(), 0
+		errOther := errors.New("another")
+		err := Repeat(t.Context(), func(context.Context) (time.Time, error) {
+			if calls++; calls == 1 {
+				return start.Add(time.Minute), errYet
+			}
+			return start.Add(3 * time.Second), errOther
 		})
-	}
+		if took := time.Since(start); !errors.Is(err, errOther) || took != 3*time.Second {
+			t.Errorf("got %v after %v, want the last error after 3 s", err, took)
+		}
+	})
+}
+
+func TestWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		for _, step := range []struct{ until, want time.Duration }{{-time.Hour, 0}, {20 * time.Second, 20 * time.Second}, {time.Hour, time.Minute}} {
+			if Wait(ctx, start.Add(step.until)); time.Since(start) != step.want {
+				t.Errorf("waited until %v, want %v", time.Since(start), step.want)
+			}
+		}
+	})
 }

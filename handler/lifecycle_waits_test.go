@@ -1,0 +1,389 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
+	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+)
+
+// again are properties that ask for a check and change nothing else.
+func again(p properties, trigger string) properties {
+	return p.With(properties{"VerificationTrigger": trigger})
+}
+
+// late is a cloud where changes are in force after 8 s.
+func late() options {
+	return options{Options: aws.Options{Propagation: 8 * time.Second, PolicyPropagation: 8 * time.Second}}
+}
+
+// newHouse returns an account whose provider has the organisation's boundary.
+func newHouse(t *testing.T) *env {
+	t.Helper()
+	e := newEnv(t, options{Options: aws.Options{PolicyPropagation: 8 * time.Second}})
+	e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll) })
+	e.Provide("PermissionsBoundaryArn", houseBoundary)
+	time.Sleep(time.Minute)
+	return e
+}
+
+// narrow takes s3:PutObject out of the organisation's boundary.
+func (e *env) narrow() {
+	e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowBut("s3:PutObject")) })
+}
+
+// wantFailed sees that the first request of the kind failed, with the words in its
+// reason: an Update after it is its rollback.
+func (e *env) wantFailed(kind, words string) {
+	e.Helper()
+	for _, r := range e.Engine.Requests() {
+		if string(r.RequestType) == kind {
+			if v := e.VerdictOf(r); v.Status != "FAILED" || !strings.Contains(v.Reason, words) {
+				e.Errorf("the %s is %s (%s), want FAILED that says %q", kind, v.Status, v.Reason, words)
+			}
+			return
+		}
+	}
+	e.Errorf("there was no %s", kind)
+}
+
+const narrowed = "s3:PutObject: denied because nothing allows it in the role's permissions boundary"
+
+// narrowedBoundary: what the former boundary allowed is not believed.
+func narrowedBoundary(t *testing.T) {
+	t.Parallel()
+	harness.Run(t, "by another ARN", func(t *testing.T) {
+		e := newProviderEnv(t, late())
+		e.MustApp(base)
+		e.narrow()
+		e.Provide("PermissionsBoundaryArn", houseBoundary)
+		time.Sleep(time.Minute)
+		_, _ = e.App(again(base, "2"), nil)
+		e.wantFailed("Update", narrowed)
+	})
+	harness.Run(t, "by new content", func(t *testing.T) {
+		e := newHouse(t)
+		e.MustApp(base)
+		time.Sleep(time.Minute)
+		e.narrow()
+		_, _ = e.App(again(base, "2"), nil)
+		e.wantFailed("Update", narrowed)
+	})
+	harness.Run(t, "by new content, before a Create", func(t *testing.T) {
+		e := newHouse(t)
+		e.narrow()
+		_, _ = e.App(base, nil)
+		e.wantFailed("Create", narrowed)
+	})
+	harness.Run(t, "by new content, whose date may not be read", func(t *testing.T) {
+		e := newHouse(t)
+		e.MustApp(base)
+		e.Cloud.Inject(&aws.Fault{Op: "iam:GetPolicy", Status: 403, Code: "AccessDenied", Message: "with an explicit deny in a service control policy"})
+		e.narrow()
+		_, _ = e.App(again(base, "2"), nil)
+		e.wantFailed("Update", narrowed)
+	})
+	harness.Run(t, "and widened again", func(t *testing.T) {
+		e := newHouse(t)
+		e.MustApp(base)
+		e.narrow()
+		time.Sleep(time.Minute)
+		e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll) })
+		e.MustApp(again(base, "2"))
+	})
+}
+
+// TestRemovedPolicies: what another policy of the role allowed, or a statement that
+// its own has lost, is not believed while it may still be in force.
+func TestRemovedPolicies(t *testing.T) {
+	t.Parallel()
+	const other = "arn:aws:kms:" + region + ":" + account + ":key/9999abcd-12ab-34cd-56ef-1234567890ab"
+	wrong := base.With(properties{"KmsKeyArn": other})
+	newKeyed := func(t *testing.T) *env {
+		e := newProviderEnv(t, late())
+		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+		return e
+	}
+	want := func(e *env) {
+		e.wantFailed("Update", "denied for want of kms:GenerateDataKey because nothing allows it in an identity-based policy of the role")
+	}
+	harness.Run(t, "a policy of somebody's", func(t *testing.T) {
+		e := newKeyed(t)
+		e.MustApp(wrong.With(properties{"Verification": "Warn"}))
+		e.EditRoles(func(r *aws.Role) { r.Inline["More"] = policyOf(`{"Effect":"Allow","Action":"kms:*","Resource":"*"}`) })
+		_, _ = e.App(wrong, nil)
+		want(e)
+	})
+	harness.Run(t, "a policy of somebody's, attached", func(t *testing.T) {
+		e := newKeyed(t)
+		e.MustApp(wrong.With(properties{"Verification": "Warn"}))
+		e.EditRoles(func(r *aws.Role) { r.Attached = append(r.Attached, administratorAccess) })
+		_, _ = e.App(wrong, nil)
+		want(e)
+	})
+	harness.Run(t, "the key's statement", func(t *testing.T) {
+		e := newKeyed(t)
+		e.MustApp(base)
+		_, _ = e.App(wrong, nil)
+		want(e)
+	})
+	harness.Run(t, "a Deny", func(t *testing.T) {
+		e := newProviderEnv(t, late())
+		e.MustApp(base)
+		e.EditRoles(func(r *aws.Role) { r.Inline["More"] = policyOf(denyOf("s3:PutObject", "")) })
+		e.MustApp(again(base, "2"))
+	})
+	harness.Run(t, "a Deny in the trust policy", func(t *testing.T) {
+		e := newProviderEnv(t, late())
+		e.MustApp(base)
+		e.EditRoles(func(r *aws.Role) {
+			r.Trust = strings.Replace(r.Trust, `"Statement":[`, `"Statement":[{"Effect":"Deny","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"},`, 1)
+		})
+		e.MustApp(again(base, "2"))
+	})
+}
+
+// TestNothingNarrowed: an Update that takes nothing away, or long after it, waits for
+// nothing.
+func TestNothingNarrowed(t *testing.T) {
+	t.Parallel()
+	update := func(t *testing.T, e *env, p properties, most time.Duration) {
+		t.Helper()
+		begin := time.Now()
+		e.MustApp(p)
+		if took := time.Since(begin); took > most {
+			t.Errorf("the update took %v, want at most %v", took, most)
+		}
+	}
+	harness.Run(t, "of nothing, a minute after the boundary's content", func(t *testing.T) {
+		e := newHouse(t)
+		e.MustApp(base)
+		e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll, allowAll) })
+		time.Sleep(time.Minute)
+		update(t, e, again(base, "2"), time.Second)
+	})
+	harness.Run(t, "of the prefix, at once", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		update(t, e, base.With(properties{"ObjectPrefix": "exports/"}), time.Second)
+	})
+	harness.Run(t, "the rest of the window", func(t *testing.T) {
+		e := newHouse(t)
+		e.MustApp(base)
+		e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll, allowAll) })
+		time.Sleep(15 * time.Second)
+		update(t, e, again(base, "2"), 6*time.Second)
+	})
+}
+
+// fullToRestricted: what was taken away is looked after until it is denied.
+func fullToRestricted(t *testing.T) {
+	e := newProviderEnv(t, options{Options: aws.Options{Propagation: 12 * time.Second}}, "AllowFullAccess", "true")
+	e.MustApp(base.With(properties{"AccessMode": "Full"}))
+	e.MustApp(base)
+	if diff := cmp.Diff(clean(), e.Checks(e.Last())); diff != "" {
+		t.Errorf("checks (-want +got):\n%s", diff)
+	}
+}
+
+// TestTakenAway: so is what somebody added to the role's own policy, or another.
+func TestTakenAway(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*aws.Role){
+		"its own policy": func(r *aws.Role) { r.Inline["BitmovinExportAccess"] = policyOf(allowAll) },
+		"another":        func(r *aws.Role) { r.Inline["More"] = policyOf(allowAll) },
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newEnv(t, options{Options: aws.Options{Propagation: 25 * time.Second}})
+			e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll) })
+			e.Provide("PermissionsBoundaryArn", houseBoundary)
+			e.MustApp(base)
+			e.EditRoles(edit)
+			e.MustApp(again(base, "2"))
+			if diff := cmp.Diff(clean(), e.Checks(e.Last())); diff != "" {
+				t.Errorf("checks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// newBucket: the bucket or its key was made seconds before the resource.
+func newBucket(t *testing.T) {
+	t.Parallel()
+	const lag = 5 * time.Second
+	ready := func(t *testing.T, e *env, p properties) {
+		t.Helper()
+		e.MustApp(base.With(p))
+		if got := e.Last().Data["AccessVerified"]; got != "true" {
+			t.Errorf("AccessVerified is %s", got)
+		}
+	}
+	for name, p := range map[string]properties{"": nil, ", no object": {"ProbeWrites": "false"}} {
+		harness.Run(t, "bucket"+name, func(t *testing.T) {
+			e := newProviderEnv(t, options{Options: aws.Options{NewBucketLag: lag}})
+			e.Cloud.Edit(func(s *aws.State) { delete(s.Buckets, bucketName) })
+			e.Cloud.Edit(func(s *aws.State) {
+				s.Buckets[bucketName] = &aws.Bucket{Name: bucketName, Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
+			})
+			ready(t, e, p)
+		})
+		harness.Run(t, "key"+name, func(t *testing.T) {
+			e := newProviderEnv(t, options{Options: aws.Options{NewBucketLag: lag}})
+			time.Sleep(time.Minute)
+			e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+			ready(t, e, p)
+		})
+		for _, state := range []string{"Creating", "Disabled"} {
+			harness.Run(t, "key "+state+name, func(t *testing.T) {
+				e := newProviderEnv(t, options{})
+				e.Cloud.Edit(func(s *aws.State) {
+					encrypt(s, keyARN, keyAllows(`"kms:*"`))
+					s.Keys[keyARN].State = state
+				})
+				time.AfterFunc(lag, func() { e.Cloud.Edit(func(s *aws.State) { s.Keys[keyARN].State = "Enabled" }) })
+				ready(t, e, p)
+			})
+		}
+		for _, op := range []string{"s3:PutObject", "s3:CreateMultipartUpload", "s3:PutObjectAcl", "s3:GetBucketEncryption", "s3:HeadBucket"} {
+			harness.Run(t, "OperationAborted "+op+name, func(t *testing.T) {
+				e := newProviderEnv(t, options{})
+				e.EditBucket(func(b *aws.Bucket) { b.Ownership = "ObjectWriter" })
+				begin := time.Now()
+				e.Cloud.Inject(&aws.Fault{
+					Op: op, Match: func(aws.Call) bool { return time.Since(begin) < lag },
+					Status: 409, Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Try again.",
+				})
+				ready(t, e, p)
+			})
+		}
+	}
+}
+
+// denyOwn denies the function's own calls for a while, with a reason of AWS's.
+func (e *env) denyOwn(lag time.Duration, because string) {
+	begin := time.Now()
+	e.Cloud.Inject(&aws.Fault{
+		Match:  func(c aws.Call) bool { return strings.Contains(c.Caller, "ProviderRole") && time.Since(begin) < lag },
+		Status: 403, Code: "AccessDenied", Message: "User: f is not authorized to perform: it " + because,
+	})
+}
+
+const (
+	notYetAllowed = "because no identity-based policy allows it"
+	bySCP         = "with an explicit deny in a service control policy"
+)
+
+// lateOwnPolicy: the function's own policy is in force after 30 s; IAM shows a role
+// for 20 s that is deleted.
+func lateOwnPolicy(t *testing.T) {
+	t.Parallel()
+	const lag = 30 * time.Second
+	harness.Run(t, "Create, Update, Delete", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.denyOwn(lag, notYetAllowed)
+		e.MustApp(base)
+		e.denyOwn(lag, notYetAllowed)
+		s := e.MustApp(base.With(properties{"ObjectPrefix": "exports/"}))
+		e.WantRole(s, base.With(properties{"ObjectPrefix": "exports/"}))
+		e.denyOwn(lag, notYetAllowed)
+		if _, err := e.Engine.Delete(t.Context(), appStack); err != nil {
+			t.Error(err)
+		}
+		e.WantNoRoles()
+	})
+	harness.Run(t, "rollback", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		e.OnNth(2, "UPDATE_IN_PROGRESS", func() { e.denyOwn(lag, notYetAllowed) })
+		s, _ := e.App(base.With(properties{"ObjectPrefix": "exports/"}), harness.Failing())
+		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		e.WantRole(s, base)
+	})
+	for name, fault := range map[string]*aws.Fault{
+		"deleted role": {Op: "none"}, "deleted role, its answer is lost": {Op: "iam:DeleteRole", Times: 1, After: true, Reset: true},
+		"deleted role, it may not be looked at": {Op: "iam:GetRole", Skip: 1, Status: 403, Code: "AccessDenied"},
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{Options: aws.Options{ReadLag: 20 * time.Second}})
+			e.MustApp(base)
+			time.Sleep(time.Minute)
+			e.Cloud.Inject(fault)
+			begin := time.Now()
+			if _, err := e.Engine.Delete(t.Context(), appStack); err != nil {
+				t.Error(err)
+			}
+			e.WantNoRoles()
+			if took := time.Since(begin); took > 2*time.Second && fault.Times == 0 {
+				t.Errorf("the deletion took %v: it was answered at once", took)
+			}
+		})
+	}
+}
+
+// veryLateOwnPolicy: the function's own calls are denied for 170 s.
+func veryLateOwnPolicy(t *testing.T) {
+	t.Parallel()
+	harness.Run(t, "no identity-based policy", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+		e.denyOwn(170*time.Second, notYetAllowed)
+		if diff := cmp.Diff(clean(), e.mustCheck(nil)); diff != "" {
+			t.Errorf("checks (-want +got):\n%s", diff)
+		}
+	})
+	for because, c := range map[string]struct{ least, most time.Duration }{
+		"":    {55 * time.Second, eventual.OwnUnexplained + 2*time.Second},
+		bySCP: {0, eventual.Refused + 2*time.Second},
+		"because no service control policy allows it": {0, eventual.Refused + 2*time.Second},
+		"because no permissions boundary allows it":   {0, eventual.Refused + 2*time.Second},
+	} {
+		harness.Run(t, "for ever "+because, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.denyOwn(170*time.Second, because)
+			begin := time.Now()
+			var took time.Duration
+			e.OnNth(1, "CREATE_FAILED", func() { took = time.Since(begin) })
+			_, _ = e.App(base, nil)
+			e.WantVerdict("Create", "FAILED", logicalID+"-not-created", "AccessDenied")
+			if took < c.least || took > c.most {
+				t.Errorf("it failed after %v, want %v to %v", took, c.least, c.most)
+			}
+			time.Sleep(3 * time.Minute) // so that the stack can be deleted
+		})
+	}
+}
+
+// TestWaitsPage: the table of waits in docs/reliability.md is the function's; -update
+// writes it.
+func TestWaitsPage(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("| cause | wait |\n|---|---|\n")
+	for _, row := range []struct {
+		cause  string
+		window time.Duration
+	}{
+		{"a call of the function's own is denied that the request cannot do without, and AWS says that no identity-based policy allows it: its own policy is not in force yet", eventual.OwnPolicy},
+		{"the same, and AWS does not say by which policy", eventual.OwnUnexplained},
+		{"the same by an explicit Deny, by what the organization allows, or by the function's boundary", eventual.Refused},
+		{"a role or boundary that was just made is not there", eventual.JustMade},
+		{"what the function can do without is denied: the bucket's configuration, the boundary's date, the stack's state", eventual.Optional},
+		{"a call of the role is denied after the role, its trust or its permissions were made or changed, the boundary's content among them", eventual.RoleChanged},
+		{"what the role is not to do is allowed after anything was taken from it that may have allowed it", eventual.TakenAway},
+		{"a boundary was changed, by another ARN or by new content, or a policy or a key's statement was taken from the role: nothing is tried before", eventual.Narrowed},
+		{"a call of the role is denied by an explicit Deny, or nothing of the role was changed", eventual.Unchanged},
+		{"the bucket or its key is not there, or not ready: NoSuchBucket, OperationAborted, KMS.NotFoundException, a key's state", eventual.NewBucket},
+		{"a Delete finds no role or output: its Create may be at work", eventual.InventedID},
+		{"IAM shows a role whose deletion was not answered, or cannot delete one whose policies were just taken", eventual.DeletedRole},
+	} {
+		fmt.Fprintf(&b, "| %s | %.0f s |\n", row.cause, row.window.Seconds())
+	}
+	b.WriteString("| the stack rolls back: the role's calls; a check's marker that is to be removed | none |\n")
+	generated(t, "waits", b.String())
+}
