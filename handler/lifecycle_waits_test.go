@@ -14,8 +14,8 @@ import (
 )
 
 // again are properties that ask for a check and change nothing else.
-func again(p properties, trigger string) properties {
-	return p.With(properties{"VerificationTrigger": trigger})
+func again(p properties) properties {
+	return p.With(properties{"VerificationTrigger": "again"})
 }
 
 // late is a cloud where changes are in force after 8 s.
@@ -64,7 +64,7 @@ func narrowedBoundary(t *testing.T) {
 		e.narrow()
 		e.Provide("PermissionsBoundaryArn", houseBoundary)
 		time.Sleep(time.Minute)
-		_, _ = e.App(again(base, "2"), nil)
+		_, _ = e.App(again(base), nil)
 		e.wantFailed("Update", narrowed)
 	})
 	harness.Run(t, "by new content", func(t *testing.T) {
@@ -72,7 +72,7 @@ func narrowedBoundary(t *testing.T) {
 		e.MustApp(base)
 		time.Sleep(time.Minute)
 		e.narrow()
-		_, _ = e.App(again(base, "2"), nil)
+		_, _ = e.App(again(base), nil)
 		e.wantFailed("Update", narrowed)
 	})
 	harness.Run(t, "by new content, before a Create", func(t *testing.T) {
@@ -86,7 +86,7 @@ func narrowedBoundary(t *testing.T) {
 		e.MustApp(base)
 		e.Cloud.Inject(&aws.Fault{Op: "iam:GetPolicy", Status: 403, Code: "AccessDenied", Message: "with an explicit deny in a service control policy"})
 		e.narrow()
-		_, _ = e.App(again(base, "2"), nil)
+		_, _ = e.App(again(base), nil)
 		e.wantFailed("Update", narrowed)
 	})
 	harness.Run(t, "and widened again", func(t *testing.T) {
@@ -95,7 +95,7 @@ func narrowedBoundary(t *testing.T) {
 		e.narrow()
 		time.Sleep(time.Minute)
 		e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll) })
-		e.MustApp(again(base, "2"))
+		e.MustApp(again(base))
 	})
 }
 
@@ -137,7 +137,7 @@ func TestRemovedPolicies(t *testing.T) {
 		e := newProviderEnv(t, late())
 		e.MustApp(base)
 		e.EditRoles(func(r *aws.Role) { r.Inline["More"] = policyOf(denyOf("s3:PutObject", "")) })
-		e.MustApp(again(base, "2"))
+		e.MustApp(again(base))
 	})
 	harness.Run(t, "a Deny in the trust policy", func(t *testing.T) {
 		e := newProviderEnv(t, late())
@@ -145,7 +145,7 @@ func TestRemovedPolicies(t *testing.T) {
 		e.EditRoles(func(r *aws.Role) {
 			r.Trust = strings.Replace(r.Trust, `"Statement":[`, `"Statement":[{"Effect":"Deny","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"},`, 1)
 		})
-		e.MustApp(again(base, "2"))
+		e.MustApp(again(base))
 	})
 }
 
@@ -166,7 +166,7 @@ func TestNothingNarrowed(t *testing.T) {
 		e.MustApp(base)
 		e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll, allowAll) })
 		time.Sleep(time.Minute)
-		update(t, e, again(base, "2"), time.Second)
+		update(t, e, again(base), time.Second)
 	})
 	harness.Run(t, "of the prefix, at once", func(t *testing.T) {
 		e := newProviderEnv(t, options{})
@@ -178,7 +178,7 @@ func TestNothingNarrowed(t *testing.T) {
 		e.MustApp(base)
 		e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll, allowAll) })
 		time.Sleep(15 * time.Second)
-		update(t, e, again(base, "2"), 6*time.Second)
+		update(t, e, again(base), 6*time.Second)
 	})
 }
 
@@ -205,7 +205,7 @@ func TestTakenAway(t *testing.T) {
 			e.Provide("PermissionsBoundaryArn", houseBoundary)
 			e.MustApp(base)
 			e.EditRoles(edit)
-			e.MustApp(again(base, "2"))
+			e.MustApp(again(base))
 			if diff := cmp.Diff(clean(), e.Checks(e.Last())); diff != "" {
 				t.Errorf("checks (-want +got):\n%s", diff)
 			}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,7 +11,7 @@ func TestLoses(t *testing.T) {
 	bucket := Bucket{Partition: "aws", Name: "exports"}.Permissions()
 	key := Key{ARN: "arn:aws:kms:eu-west-1:123456789012:key/a", Region: "eu-west-1"}.Permissions()
 	other := Key{ARN: "arn:aws:kms:eu-west-1:123456789012:key/b", Region: "eu-west-1"}.Permissions()
-	both := append(bucket[:len(bucket):len(bucket)], key...)
+	both := slices.Concat(bucket, key)
 	text := func(statements ...Statement) string { return New(statements...).String() }
 	for name, test := range map[string]struct {
 		former string
