@@ -58,7 +58,7 @@ func scenarios() []scenario {
 		{"22", "It fails until the deadline", "an error; the retry delivers the same verdict", inBubble(answerNotTaken), nil},
 		{"23", "IAM throttles", "repeated: SUCCESS", nil, tests{TestLoad, TestFaults}},
 		{"24", "ConcurrentModification, EntityTemporarilyUnmodifiable", "repeated: SUCCESS", inBubble(busy), tests{TestFaults}},
-		{"25", "NoSuchEntity right after CreateRole", "repeated for a while: SUCCESS", inBubble(readsLag), tests{TestFaults}},
+		{"25", "NoSuchEntity right after CreateRole", "repeated for a while: SUCCESS", inBubble(readsLag), tests{TestFaults, TestJustMade}},
 		{"26", "The role cannot be assumed for 5 s, for 15 s, for ever", "waits; waits; FAILED that says it has not propagated", nil, tests{TestPropagation}},
 		{"27", "The name is taken by a role without tags", "FAILED, untouched; Delete leaves it", foreignRole, nil},
 		{"28", "The name is taken by another stack's role", "the same, naming that stack", inBubble(anotherStacksRole), tests{TestConsumer}},

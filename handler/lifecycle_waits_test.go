@@ -326,6 +326,39 @@ func lateOwnPolicy(t *testing.T) {
 	}
 }
 
+// TestJustMade: a role or boundary that was just made is not there for IAM, nor is the
+// function's own role, which the trust policy names.
+func TestJustMade(t *testing.T) {
+	t.Parallel()
+	for op, code := range map[string]string{
+		"iam:CreateRole": "NoSuchEntity", "iam:PutRolePolicy": "NoSuchEntity", "iam:UpdateAssumeRolePolicy": "NoSuchEntity",
+	} {
+		harness.Run(t, op+" "+code, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.refuseFor(30*time.Second, op, code)
+			e.MustApp(base)
+		})
+	}
+	harness.Run(t, "iam:CreateRole MalformedPolicyDocument", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.refuseFor(30*time.Second, "iam:CreateRole", "MalformedPolicyDocument")
+		e.MustApp(base)
+	})
+	harness.Run(t, "iam:PutRolePermissionsBoundary NoSuchEntity", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		e.EditRoles(func(r *aws.Role) { r.Boundary = "" })
+		e.refuseFor(30*time.Second, "iam:PutRolePermissionsBoundary", "NoSuchEntity")
+		e.MustApp(again(base))
+	})
+}
+
+// refuseFor has an operation answered with a code for a while.
+func (e *env) refuseFor(lag time.Duration, op, code string) {
+	begin := time.Now()
+	e.Cloud.Inject(&aws.Fault{Op: op, Match: func(aws.Call) bool { return time.Since(begin) < lag }, Status: 404, Code: code})
+}
+
 // veryLateOwnPolicy: the function's own calls are denied for 170 s.
 func veryLateOwnPolicy(t *testing.T) {
 	t.Parallel()
@@ -335,6 +368,25 @@ func veryLateOwnPolicy(t *testing.T) {
 		e.denyOwn(170*time.Second, notYetAllowed)
 		if diff := cmp.Diff(clean(), e.mustCheck(nil)); diff != "" {
 			t.Errorf("checks (-want +got):\n%s", diff)
+		}
+	})
+	for _, op := range []string{"sts:AssumeRole", "iam:CreateRole", "iam:PutRolePolicy"} {
+		harness.Run(t, op+" alone", func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			begin := time.Now()
+			e.Cloud.Inject(&aws.Fault{
+				Op: op, Match: func(aws.Call) bool { return time.Since(begin) < 170*time.Second },
+				Status: 403, Code: "AccessDenied", Message: "User: f is not authorized to perform: " + op + " " + notYetAllowed,
+			})
+			e.MustApp(base)
+		})
+	}
+	harness.Run(t, "with an output at Bitmovin", func(t *testing.T) {
+		e := newEnv(t, options{})
+		e.AddAPIKeys()
+		e.denyOwn(170*time.Second, notYetAllowed)
+		if got := e.MustDeploy("BitmovinApiKeySecretArn", secretARN).Outputs["AccessVerified"]; got != "true" {
+			t.Errorf("AccessVerified is %s", got)
 		}
 	})
 	for because, c := range map[string]struct{ least, most time.Duration }{
