@@ -81,10 +81,10 @@ func narrowedBoundary(t *testing.T) {
 		_, _ = e.App(base, nil)
 		e.wantFailed("Create", narrowed)
 	})
-	harness.Run(t, "by new content, whose date may not be read", func(t *testing.T) {
+	harness.Run(t, "by new content, whose date cannot be read", func(t *testing.T) {
 		e := newHouse(t)
 		e.MustApp(base)
-		e.Cloud.Inject(&aws.Fault{Op: "iam:GetPolicy", Status: 403, Code: "AccessDenied", Message: "with an explicit deny in a service control policy"})
+		e.Cloud.Inject(&aws.Fault{Op: "iam:GetPolicy", Status: 400, Code: "InvalidInput"})
 		e.narrow()
 		_, _ = e.App(again(base), nil)
 		e.wantFailed("Update", narrowed)

@@ -182,7 +182,7 @@ func (a *Access) ownPolicy(ctx context.Context, name string) (string, error) {
 }
 
 // boundaryChanged returns when the content of the provider's boundary was last
-// changed: the zero time if it never was, and now if that cannot be read.
+// changed: the zero time if it never was. What cannot be read may be as new as the run.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
 func (u *run) boundaryChanged(ctx context.Context) time.Time {
 	if u.provider.Boundary == "" || !u.verifies() {
@@ -197,7 +197,7 @@ func (u *run) boundaryChanged(ctx context.Context) time.Time {
 	})
 	if err != nil {
 		u.r.Log.WarnContext(ctx, "when the boundary was changed is not known", "boundary", u.provider.Boundary, "error", err)
-		return time.Now()
+		return u.began
 	}
 	made, changed := aws.ToTime(out.Policy.CreateDate), aws.ToTime(out.Policy.UpdateDate)
 	if changed.Equal(made) {
