@@ -173,6 +173,13 @@ func TestNothingNarrowed(t *testing.T) {
 		e.MustApp(base)
 		update(t, e, base.With(properties{"ObjectPrefix": "exports/"}), time.Second)
 	})
+	harness.Run(t, "a Create beside its new boundary", func(t *testing.T) {
+		e, begin := newEnv(t, options{}), time.Now()
+		e.MustDeploy()
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("the stack took %v, want no wait", took)
+		}
+	})
 	harness.Run(t, "the rest of the window", func(t *testing.T) {
 		e := newHouse(t)
 		e.MustApp(base)

@@ -138,7 +138,7 @@ func (u *run) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if time.Since(u.began) > eventual.Optional {
+	if state.Stack == "" && time.Since(u.began) > eventual.Optional {
 		// The function's own policy came into force only now: what it can do
 		// without was given up before.
 		state = u.lookAround(ctx)

@@ -59,7 +59,7 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 	}, func(ctx context.Context) {
 		state = u.watch.Ask(ctx, began)
 	})
-	if time.Since(began) > eventual.Optional {
+	if state.Stack == "" && time.Since(began) > eventual.Optional {
 		// The function's own policy came into force only now: the question was given up before.
 		state = u.watch.Ask(ctx, began)
 	}
