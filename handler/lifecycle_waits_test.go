@@ -18,15 +18,15 @@ func again(p properties) properties {
 	return p.With(properties{"VerificationTrigger": "again"})
 }
 
-// late is a cloud where changes are in force after 8 s.
+// late is a cloud where what policies allow is in force after 8 s; what STS asks, at once.
 func late() options {
-	return options{Options: aws.Options{Propagation: 8 * time.Second, PolicyPropagation: 8 * time.Second}}
+	return options{Options: aws.Options{PolicyPropagation: 8 * time.Second}}
 }
 
 // newHouse returns an account whose provider has the organisation's boundary.
-func newHouse(t *testing.T) *env {
+func newHouse(t *testing.T, lag time.Duration) *env {
 	t.Helper()
-	e := newEnv(t, options{Options: aws.Options{PolicyPropagation: 8 * time.Second}})
+	e := newEnv(t, options{Options: aws.Options{PolicyPropagation: lag}})
 	e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll) })
 	e.Provide("PermissionsBoundaryArn", houseBoundary)
 	time.Sleep(time.Minute)
@@ -68,7 +68,7 @@ func narrowedBoundary(t *testing.T) {
 		e.wantFailed("Update", narrowed)
 	})
 	harness.Run(t, "by new content", func(t *testing.T) {
-		e := newHouse(t)
+		e := newHouse(t, 8*time.Second)
 		e.MustApp(base)
 		time.Sleep(time.Minute)
 		e.narrow()
@@ -76,13 +76,13 @@ func narrowedBoundary(t *testing.T) {
 		e.wantFailed("Update", narrowed)
 	})
 	harness.Run(t, "by new content, before a Create", func(t *testing.T) {
-		e := newHouse(t)
+		e := newHouse(t, 8*time.Second)
 		e.narrow()
 		_, _ = e.App(base, nil)
 		e.wantFailed("Create", narrowed)
 	})
 	harness.Run(t, "by new content, whose date cannot be read", func(t *testing.T) {
-		e := newHouse(t)
+		e := newHouse(t, 8*time.Second)
 		e.MustApp(base)
 		e.Cloud.Inject(&aws.Fault{Op: "iam:GetPolicy", Status: 400, Code: "InvalidInput"})
 		e.narrow()
@@ -90,7 +90,7 @@ func narrowedBoundary(t *testing.T) {
 		e.wantFailed("Update", narrowed)
 	})
 	harness.Run(t, "and widened again", func(t *testing.T) {
-		e := newHouse(t)
+		e := newHouse(t, 30*time.Second)
 		e.MustApp(base)
 		e.narrow()
 		time.Sleep(time.Minute)
@@ -162,7 +162,7 @@ func TestNothingNarrowed(t *testing.T) {
 		}
 	}
 	harness.Run(t, "of nothing, a minute after the boundary's content", func(t *testing.T) {
-		e := newHouse(t)
+		e := newHouse(t, 8*time.Second)
 		e.MustApp(base)
 		e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll, allowAll) })
 		time.Sleep(time.Minute)
@@ -181,7 +181,7 @@ func TestNothingNarrowed(t *testing.T) {
 		}
 	})
 	harness.Run(t, "the rest of the window", func(t *testing.T) {
-		e := newHouse(t)
+		e := newHouse(t, 8*time.Second)
 		e.MustApp(base)
 		e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll, allowAll) })
 		time.Sleep(15 * time.Second)
@@ -191,7 +191,7 @@ func TestNothingNarrowed(t *testing.T) {
 
 // fullToRestricted: what was taken away is looked after until it is denied.
 func fullToRestricted(t *testing.T) {
-	e := newProviderEnv(t, options{Options: aws.Options{Propagation: 12 * time.Second}}, "AllowFullAccess", "true")
+	e := newProviderEnv(t, options{Options: aws.Options{PolicyPropagation: 12 * time.Second}}, "AllowFullAccess", "true")
 	e.MustApp(base.With(properties{"AccessMode": "Full"}))
 	e.MustApp(base)
 	if diff := cmp.Diff(clean(), e.Checks(e.Last())); diff != "" {
@@ -207,9 +207,7 @@ func TestTakenAway(t *testing.T) {
 		"another":        func(r *aws.Role) { r.Inline["More"] = policyOf(allowAll) },
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			e := newEnv(t, options{Options: aws.Options{Propagation: 25 * time.Second}})
-			e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowAll) })
-			e.Provide("PermissionsBoundaryArn", houseBoundary)
+			e := newHouse(t, 25*time.Second)
 			e.MustApp(base)
 			e.EditRoles(edit)
 			e.MustApp(again(base))

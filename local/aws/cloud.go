@@ -16,8 +16,9 @@ type Options struct {
 	// it was before a change that came over HTTP. IAM is eventually consistent:
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 	Propagation time.Duration
-	// PolicyPropagation is the same for the content of managed policies, and for
-	// the policies of buckets and keys, whoever changes them.
+	// PolicyPropagation is the same for what policies allow: a role's, if it is longer
+	// than Propagation, for a change need not reach STS and the others at the same
+	// time; managed policies', buckets' and keys', whoever changes them.
 	PolicyPropagation time.Duration
 	// ReadLag is the same for what IAM itself says of a role.
 	ReadLag time.Duration

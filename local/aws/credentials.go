@@ -113,6 +113,16 @@ func (c *Cloud) roleOf(s *session) *Role {
 	return nil
 }
 
+// permitted returns the role of a session with the permissions that are in force, which
+// may be none yet.
+func (c *Cloud) permitted(s *session) *Role {
+	role := c.role(s.role, max(c.options.Propagation, c.options.PolicyPropagation))
+	if role == nil || role.ID != s.roleID {
+		return &Role{}
+	}
+	return role
+}
+
 // gather collects the policies of a call's caller.
 func (c *Cloud) gather(k *call) error {
 	s := k.session
@@ -125,6 +135,7 @@ func (c *Cloud) gather(k *call) error {
 	k.caller = principal{
 		ARN: role.ARN(), Session: s.arn, Account: account, UserID: role.ID + ":" + baseName(s.arn), Tags: role.Tags,
 	}
+	role = c.permitted(s)
 	if role.Boundary != "" {
 		boundary, err := c.managed(LayerBoundary, role.Boundary)
 		if err != nil {

@@ -30,7 +30,7 @@ func (c *Cloud) remember(key string, before *Role) {
 		return
 	}
 	now := time.Now()
-	old := now.Add(-max(c.options.Propagation, c.options.ReadLag))
+	old := now.Add(-max(c.options.Propagation, c.options.PolicyPropagation, c.options.ReadLag))
 	kept := slices.DeleteFunc(c.past[key], func(p pastRole) bool { return p.until.Before(old) })
 	c.past[key] = append(kept, pastRole{until: now, role: before})
 }

@@ -129,6 +129,22 @@ func TestRemovedThingsLag(t *testing.T) {
 		time.Sleep(delay)
 		wantCode(t, read(), "AccessDenied")
 	})
+	harness.Run(t, "a detached policy, and STS knows the role at once", func(t *testing.T) {
+		c := startInMemory(t, aws.Options{PolicyPropagation: delay})
+		wantCode(t, create(newRole("fresh"))(t.Context(), iamAs(c, admin)), "")
+		fresh := "arn:aws:iam::" + account + ":role/bitmovin/fresh"
+		_, err := iamAs(c, admin).AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: sdk.String("fresh"), PolicyArn: sdk.String(s3FullAccess)})
+		wantCode(t, err, "")
+		write := func() error { return put("")(t.Context(), s3As(c, fresh)) }
+		wantCode(t, write(), "AccessDenied")
+		time.Sleep(delay)
+		wantCode(t, write(), "")
+		_, err = iamAs(c, admin).DetachRolePolicy(t.Context(), &iam.DetachRolePolicyInput{RoleName: sdk.String("fresh"), PolicyArn: sdk.String(s3FullAccess)})
+		wantCode(t, err, "")
+		wantCode(t, write(), "")
+		time.Sleep(delay)
+		wantCode(t, write(), "AccessDenied")
+	})
 	harness.Run(t, "a deleted role", func(t *testing.T) {
 		c := startInMemory(t, aws.Options{ReadLag: delay})
 		wantCode(t, create(newRole("fresh"))(t.Context(), iamAs(c, admin)), "")
