@@ -140,7 +140,7 @@ func TestRemovedPolicies(t *testing.T) {
 		e.MustApp(again(base))
 	})
 	harness.Run(t, "a Deny in the trust policy", func(t *testing.T) {
-		e := newProviderEnv(t, late())
+		e := newProviderEnv(t, options{Options: aws.Options{Propagation: 8 * time.Second}})
 		e.MustApp(base)
 		e.EditRoles(func(r *aws.Role) {
 			r.Trust = strings.Replace(r.Trust, `"Statement":[`, `"Statement":[{"Effect":"Deny","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"},`, 1)
@@ -312,6 +312,7 @@ func lateOwnPolicy(t *testing.T) {
 	})
 	for name, fault := range map[string]*aws.Fault{
 		"deleted role": {Op: "none"}, "deleted role, its answer is lost": {Op: "iam:DeleteRole", Times: 1, After: true, Reset: true},
+		"deleted role, another run was first":   {Op: "iam:DeleteRole", Times: 1, After: true, Status: 404, Code: "NoSuchEntity"},
 		"deleted role, it may not be looked at": {Op: "iam:GetRole", Skip: 1, Status: 403, Code: "AccessDenied"},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
