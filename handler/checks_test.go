@@ -68,6 +68,9 @@ func (e *env) doubts(v verdict, foreign bool) (names []string) {
 	checks := e.Checks(v)
 	e.Cloud.View(func(s *aws.State) {
 		b := s.Buckets[bucketName]
+		if b == nil {
+			return // Verification Warn or Off accepts that
+		}
 		for name, doubtful := range map[string]bool{
 			"Bucket":          true,
 			"Encryption":      foreign && strings.HasPrefix(b.Algorithm, "aws:kms") && !strings.HasPrefix(b.KMSKey, "arn:aws:kms:"+b.Region+":"+b.Account),
