@@ -192,17 +192,21 @@ func (l *life) wantAnswers(st *stack, _ *cloudformation.Stack) {
 // wantReason sees that an operation which failed had a reason to. The function gets
 // over every mishap but a hand that is at the role or the bucket meanwhile.
 func (l *life) wantReason(st *stack, s *cloudformation.Stack, failed bool) {
-	if !failed || st.next.Fails || st.next.takesName() || st.cancelled || l.denied(st.next) || !st.edited.Before(st.begun) {
+	if !failed || st.next.Fails || st.next.takesName() || st.cancelled || l.denied(st) || !st.edited.Before(st.begun) {
 		return
 	}
 	l.env.Errorf("step %d: the operation of %s failed for no reason: %s", l.number, st.name, lastFailures(s))
 }
 
-// denied reports whether the bucket's policy or its key denies what exports need, and
-// the check is not told to look away.
-func (l *life) denied(w Wanted) (is bool) {
+// denied reports whether the boundary, the bucket's policy or its key denies what
+// exports need, and the check is not told to look away.
+func (l *life) denied(st *stack) (is bool) {
+	w := st.next
 	if w.Verification == "Off" || w.Verification == "Warn" {
 		return false
+	}
+	if l.narrow && !st.own {
+		return true
 	}
 	l.env.Cloud.View(func(s *aws.State) {
 		b := s.Buckets[w.bucket()]

@@ -19,8 +19,10 @@ type History struct {
 
 // A World is what is there before the first step.
 type World struct {
-	// Propagation and ReadLag are those of the cloud.
-	Propagation, ReadLag time.Duration
+	// Propagation, PolicyPropagation and ReadLag are those of the cloud.
+	Propagation, PolicyPropagation, ReadLag time.Duration
+	// Unnamed and Replaced are those of [cloudformation.Answers].
+	Unnamed, Replaced bool
 	// Bucket is what is special about the second bucket.
 	Bucket string
 	// IAMRate is how many calls of IAM are served a second; 0 is no limit.
@@ -104,6 +106,9 @@ var operations = []string{
 
 var services = []string{"iam:", "sts:", "s3:", "cloudformation:", "kms:", "secretsmanager:", "bitmovin:"}
 
+// narrows is an edit of the provider: its boundary denies an action, or does so no more.
+const narrows = "what its boundary denies"
+
 // learnsLate: an Update is delivered again, or gets no answer from CloudFormation,
 // until its stack rolls back, and so takes itself for the rollback's own.
 const learnsLate = "an Update learns how its stack stands only when that rolls back"
@@ -122,11 +127,14 @@ var leftOut = map[string]bool{
 func Draw(seed uint64) History {
 	d := drawer{rand.New(rand.NewPCG(seed, seed))}
 	h := History{Seed: seed, World: World{
-		Propagation: pick(d, 0, 0, time.Second, 5*time.Second, 12*time.Second, 25*time.Second),
-		ReadLag:     pick(d, 0, 0, 0, time.Second, 4*time.Second),
-		Bucket:      pick(d, "plain", "versioned", "with ACLs", "with a key"),
-		IAMRate:     pick(d, 0, 0, 0, 0, 10, 20.),
-		Own:         d.IntN(4) == 0,
+		Propagation:       pick(d, 0, 0, time.Second, 5*time.Second, 12*time.Second, 25*time.Second),
+		ReadLag:           pick(d, 0, 0, 0, time.Second, 4*time.Second),
+		PolicyPropagation: pick(d, 0, 0, 0, 2*time.Second, 8*time.Second, 15*time.Second),
+		Unnamed:           d.IntN(2) == 0,
+		Replaced:          d.IntN(2) == 0,
+		Bucket:            pick(d, "plain", "versioned", "with ACLs", "with a key"),
+		IAMRate:           pick(d, 0, 0, 0, 0, 10, 20.),
+		Own:               d.IntN(4) == 0,
 	}}
 	if leftOut["IAM shows a role that was deleted"] {
 		h.World.ReadLag = 0
@@ -192,8 +200,8 @@ func (d drawer) step(deployed []Wanted, ownFirst bool) Step {
 	case 0, 1:
 		s.Kind, deployed[n] = Delete, Wanted{Bucket: d.IntN(2)}
 	case 2:
-		s.Kind, s.Beside = Provide, false
-		s.Edit = pick(d, "its prefix of buckets", "its boundary", "nothing")
+		s.Kind, s.Beside = Provide, d.IntN(2) == 0
+		s.Edit = pick(d, "its prefix of buckets", "its boundary", narrows, "nothing")
 	case 3, 4:
 		s.Kind, s.Beside = ByHand, false
 		if s.Edit = pick(d, slicesOfEdits()...); own && s.Edit == "no ownership tags" {

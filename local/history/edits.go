@@ -12,6 +12,7 @@ import (
 
 const (
 	anything      = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+	allButPut     = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"s3:PutObject","Resource":"*"}]}`
 	trustAccount  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + harness.Account + `"},"Action":"sts:AssumeRole"}]}`
 	administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 	policyName    = "BitmovinExportAccess"

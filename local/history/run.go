@@ -84,6 +84,7 @@ type life struct {
 	operations int
 	boundary   int
 	prefixed   bool
+	narrow     bool
 	stacks     []*stack
 	pending    sync.WaitGroup
 	// over: the mishaps of the steps that are not settled strike no more.
@@ -120,7 +121,10 @@ type stack struct {
 
 func begin(tb *harness.Recorder, h History, program lambda.Program) *life {
 	l := &life{tb: tb, env: harness.New(tb, harness.Options{
-		Program: program, Seed: h.Seed, Options: aws.Options{Propagation: h.World.Propagation, ReadLag: h.World.ReadLag, IAMRate: h.World.IAMRate},
+		Program: program, Seed: h.Seed, Answers: cloudformation.Answers{Unnamed: h.World.Unnamed, Replaced: h.World.Replaced},
+		Options: aws.Options{
+			Propagation: h.World.Propagation, PolicyPropagation: h.World.PolicyPropagation, ReadLag: h.World.ReadLag, IAMRate: h.World.IAMRate,
+		},
 	}), over: new(atomic.Bool)}
 	l.env.AddBystanders()
 	l.env.AddAPIKeys()
@@ -145,6 +149,7 @@ func begin(tb *harness.Recorder, h History, program lambda.Program) *life {
 		l.stacks = append(l.stacks, &stack{name: fmt.Sprint("app-", i), own: h.World.Own && i == 0})
 	}
 	l.provide()
+	time.Sleep(l.env.Lag())
 	return l
 }
 
@@ -161,7 +166,6 @@ func (l *life) provide() {
 	if err != nil && !strings.Contains(err.Error(), "No updates are to be performed") {
 		l.env.Errorf("update the provider: %v", err)
 	}
-	time.Sleep(l.env.Lag())
 }
 
 // step begins a step, and waits for its end unless another may go on beside it.
@@ -185,6 +189,13 @@ func (l *life) step(s Step) {
 			l.boundary = 1 - l.boundary
 		case "its prefix of buckets":
 			l.prefixed = !l.prefixed
+		case narrows:
+			l.narrow = !l.narrow
+			l.env.Cloud.Edit(func(s *aws.State) {
+				for _, arn := range boundaries {
+					s.Policies[arn].Document = map[bool]string{false: anything, true: allButPut}[l.narrow]
+				}
+			})
 		}
 		l.provide()
 	case ByHand:

@@ -56,6 +56,15 @@ func (h History) smaller() []History {
 	if h.World.ReadLag > 0 {
 		add(func(c *History) { c.World.ReadLag = 0 })
 	}
+	if h.World.PolicyPropagation > 0 {
+		add(func(c *History) { c.World.PolicyPropagation = 0 })
+	}
+	if h.World.Unnamed {
+		add(func(c *History) { c.World.Unnamed = false })
+	}
+	if h.World.Replaced {
+		add(func(c *History) { c.World.Replaced = false })
+	}
 	if h.World.Bucket != "plain" {
 		add(func(c *History) { c.World.Bucket = "plain" })
 	}
@@ -72,7 +81,13 @@ func (h History) smaller() []History {
 func (h History) String() string {
 	var b strings.Builder
 	w := h.World
-	fmt.Fprintf(&b, "seed %d: changes are in force after %v and seen after %v; the second bucket is %s", h.Seed, w.Propagation, w.ReadLag, w.Bucket)
+	fmt.Fprintf(&b, "seed %d: changes are in force after %v, of policies after %v, and seen after %v; the second bucket is %s", h.Seed, w.Propagation, w.PolicyPropagation, w.ReadLag, w.Bucket)
+	if w.Unnamed {
+		b.WriteString("; a resource is not listed before it has an id")
+	}
+	if w.Replaced {
+		b.WriteString("; what is cleaned up is listed")
+	}
 	if w.IAMRate > 0 {
 		fmt.Fprintf(&b, "; IAM serves %v calls a second", w.IAMRate)
 	}
