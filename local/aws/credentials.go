@@ -123,7 +123,10 @@ func (c *Cloud) permitted(s *session) *Role {
 	return role
 }
 
-// gather collects the policies of a call's caller.
+// gather collects the policies of a call's caller. A boundary that is gone allows
+// nothing: IAM deletes none that a role has, but that of a role which is gone itself, and
+// whose sessions go on for a while.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html
 func (c *Cloud) gather(k *call) error {
 	s := k.session
 	account, _ := splitARN(s.arn)
@@ -136,6 +139,10 @@ func (c *Cloud) gather(k *call) error {
 		ARN: role.ARN(), Session: s.arn, Account: account, UserID: role.ID + ":" + baseName(s.arn), Tags: role.Tags,
 	}
 	role = c.permitted(s)
+	if c.state.Roles[s.role] == nil && c.state.Policies[role.Boundary] == nil && role.Boundary != "" {
+		k.caller.Boundary = &document{}
+		return nil
+	}
 	if role.Boundary != "" {
 		boundary, err := c.managed(LayerBoundary, role.Boundary)
 		if err != nil {

@@ -156,4 +156,14 @@ func TestRemovedThingsLag(t *testing.T) {
 		time.Sleep(delay)
 		wantCode(t, look(t.Context()), "NoSuchEntity")
 	})
+	harness.Run(t, "a deleted role, whose boundary was deleted after it", func(t *testing.T) {
+		c := startInMemory(t, aws.Options{Propagation: delay})
+		c.Edit(capped)
+		client := s3As(c, writer)
+		c.Edit(func(s *aws.State) { s.Roles[aws.RoleKey(account, "writer")].Inline = nil })
+		_, err := iamAs(c, admin).DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: sdk.String("writer")})
+		wantCode(t, err, "")
+		c.Edit(func(s *aws.State) { delete(s.Policies, capPolicy) })
+		wantCode(t, put("")(t.Context(), client), "AccessDenied")
+	})
 }
