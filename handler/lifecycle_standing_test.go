@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,43 @@ func replacementCancelled(t *testing.T) {
 		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
 		e.WantRole(s, base)
 	})
+}
+
+// TestCancelledWhileItWaits: what the stack said before a run waited is out of date when
+// it goes on.
+func TestCancelledWhileItWaits(t *testing.T) {
+	t.Parallel()
+	cancel := func(e *env, p properties, after time.Duration) *cloudformation.Stack {
+		o, err := e.Engine.Start(appStack, p.Template(nil), nil)
+		if err != nil {
+			e.Fatal(err)
+		}
+		time.Sleep(after)
+		o.Cancel()
+		s, _ := o.Wait(e.Context())
+		e.WaitForAll()
+		return s
+	}
+	harness.Run(t, "for an answer, before it makes a role", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.Track(appStack)
+		e.Cloud.Inject(&aws.Fault{Op: "s3:HeadBucket", Times: 1, Hang: true})
+		e.WantStatus(cancel(e, base, 2*time.Second), "ROLLBACK_COMPLETE")
+		if slices.ContainsFunc(e.Cloud.Calls(), func(c aws.Call) bool { return c.Op == "iam:CreateRole" && strings.HasSuffix(c.Resource, "/exports") }) {
+			t.Error("the role was made")
+		}
+	})
+	for name, p := range map[string]properties{"in place": base.With(properties{"ExternalId": "external-id-2"}), "replacing": base.With(replacing)} {
+		harness.Run(t, "for IAM to show the trust policy, "+name, func(t *testing.T) {
+			e := newProviderEnv(t, options{Options: aws.Options{ReadLag: 8 * time.Second}})
+			e.MustApp(base)
+			time.Sleep(e.Lag())
+			s := cancel(e, p, 2*time.Second)
+			time.Sleep(e.Lag())
+			e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+			e.WantRole(s, base)
+		})
+	}
 }
 
 // sharedRole: two incarnations of a resource have one role, and the Delete of the

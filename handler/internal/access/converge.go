@@ -42,6 +42,9 @@ type run struct {
 	// permitted when the role's permissions were written. Both are zero if they were not.
 	bounded, permitted time.Time
 
+	// heard is when the stack last answered.
+	heard time.Time
+
 	// verifier is the statement that lets this run assume the role.
 	verifier policy.Statement
 	// made: there was no role before this run. wrote: it may have changed the role. opened: its trust policy may
@@ -143,6 +146,7 @@ func (u *run) look(ctx context.Context) error {
 		// without was given up before.
 		state = u.lookAround(ctx)
 	}
+	state = u.refresh(ctx, state)
 	u.rollback = u.r.RequestType == cfn.RequestUpdate && state.RollingBack()
 	if u.rollback && u.props.AccessMode == full && !u.provider.AllowFull {
 		u.r.Log.WarnContext(ctx, "the provider does not allow Full any more: the role is restored as Restricted")
@@ -170,7 +174,17 @@ func (u *run) lookAround(ctx context.Context) (state stack.State) {
 func (u *run) ask(ctx context.Context) stack.State {
 	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
+	defer func() { u.heard = time.Now() }()
 	return u.watch.Ask(ctx, u.began)
+}
+
+// refresh asks again where what else was done meanwhile took so long that the stack
+// may have gone on since it answered.
+func (u *run) refresh(ctx context.Context, state stack.State) stack.State {
+	if time.Since(u.heard) < time.Second {
+		return state
+	}
+	return u.ask(ctx)
 }
 
 // owns reports whether there is a role, and it is the event's.

@@ -153,7 +153,7 @@ func (u *run) settle(ctx context.Context) error {
 		},
 		func(ctx context.Context) { state = u.ask(ctx); u.asked = true },
 	)
-	if err := u.heed(ctx, state); err != nil {
+	if err := u.heed(ctx, u.refresh(ctx, state)); err != nil {
 		return err
 	}
 	if !u.rollback {
