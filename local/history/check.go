@@ -130,6 +130,9 @@ func (l *life) check(st *stack) {
 	case "UPDATE_ROLLBACK_COMPLETE":
 	case "ROLLBACK_COMPLETE", "DELETE_COMPLETE":
 		l.dropRetained(st, "")
+		if st.own && st.cancelled {
+			l.dropMarkers() // the check may have lost its function while it was at work
+		}
 		l.wantNothing(st, s)
 		st.edits = nil
 		if o != nil {
@@ -161,7 +164,7 @@ func (l *life) check(st *stack) {
 // at it: that only a request does.
 func (l *life) putRight(st *stack, s *cloudformation.Stack) bool {
 	r := l.latest(st)
-	return r != nil && !st.edited.After(st.begun) && s.Resources[r.LogicalResourceID].Status != "UPDATE_FAILED"
+	return r != nil && st.edited.Before(st.begun) && s.Resources[r.LogicalResourceID].Status != "UPDATE_FAILED"
 }
 
 // latest is the latest Create or Update of the resource in the operation; nil if there was none.
@@ -263,6 +266,16 @@ func (l *life) dropRetained(st *stack, keep string) {
 		maps.DeleteFunc(s.Roles, func(_ string, r *aws.Role) bool {
 			return r.Tags[tagStackID] == st.id && r.Tags["bitmovin-export-access:logical-id"] != keep
 		})
+	})
+}
+
+// dropMarkers deletes by hand what checks have left.
+func (l *life) dropMarkers() {
+	l.env.Cloud.Edit(func(s *aws.State) {
+		for _, b := range s.Buckets {
+			b.Uploads = nil
+			b.Versions = slices.DeleteFunc(b.Versions, func(v *aws.Version) bool { return strings.Contains(v.Key, "_bitmovin-access-check/") })
+		}
 	})
 }
 
@@ -392,7 +405,7 @@ func (l *life) externalID(st *stack, r cloudformation.Resource) string {
 // has changed something since.
 func (l *life) wantVerified(st *stack, s *cloudformation.Stack) {
 	r := l.latest(st)
-	if r == nil || st.edited.After(st.begun) {
+	if r == nil || !st.edited.Before(st.begun) {
 		return
 	}
 	v := l.env.VerdictOf(r)

@@ -89,8 +89,8 @@ type life struct {
 	pending    sync.WaitGroup
 	// over: the mishaps of the steps that are not settled strike no more.
 	over *atomic.Bool
-	// lingers: something was struck that may leave the verifier statement until it
-	// expires. marks: a call was, that may write a marker when nobody waits for it.
+	// lingers: a check was killed, and may have left the verifier statement until it
+	// expires. marks: a call was slow, and may have written a marker when nobody waits.
 	lingers, marks bool
 
 	mu sync.Mutex // guards what edit writes
@@ -172,8 +172,8 @@ func (l *life) provide() {
 func (l *life) step(s Step) {
 	st := l.stacks[s.Stack]
 	for _, m := range s.Mishaps {
-		if again := m.kills() && (s.Kind == Cancel || s.Wanted.Fails) && st.id != ""; again && leftOut[learnsLate] {
-			continue
+		if m.kills() && (s.Kind == Cancel || s.Wanted.Fails) && st.id != "" {
+			continue // what is delivered again while its stack rolls back is taken for the rollback's own
 		}
 		l.strike(m, s.Stack)
 	}
@@ -234,7 +234,7 @@ func (l *life) deploy(st *stack, s Step) {
 	if s.Kind == Cancel {
 		l.pending.Go(func() {
 			time.Sleep(s.Pause)
-			for leftOut[learnsLate] && l.asks(st) {
+			for l.asks(st) {
 				time.Sleep(time.Second)
 			}
 			o.Cancel()
@@ -243,7 +243,7 @@ func (l *life) deploy(st *stack, s Step) {
 }
 
 // asks reports whether an Update of the operation may have yet to learn how its stack
-// stands.
+// stands. One that learns it only when that rolls back is taken for the rollback's own.
 func (l *life) asks(st *stack) bool {
 	sent, answered := 0, 0
 	for _, r := range l.env.Engine.Requests()[st.requests:] {
@@ -266,7 +266,7 @@ func (l *life) remove(st *stack) {
 		created := st.operation != nil
 		st.next = Wanted{}
 		if l.watch(st, o); created {
-			st.requests = requests
+			st.requests, st.cancelled = requests, true
 		}
 	}
 }
@@ -321,9 +321,12 @@ func (l *life) strike(m Mishap, stack int) {
 		return
 	}
 	l.marks = l.marks || m.What == "slow" && m.For > attempt
-	l.lingers = l.lingers || l.marks || m.kills()
+	l.lingers = l.lingers || m.kills()
 	begun, over := time.Now(), l.over
 	f := &aws.Fault{Skip: m.Skip, Times: 1, After: strings.HasSuffix(m.What, " after"), Match: func(c aws.Call) bool {
+		if late := m.What == "slow" && m.For > attempt; late && writesIAM(c.Op) {
+			return false // what takes effect that late cannot be taken back
+		}
 		return !over.Load() && strings.HasPrefix(c.Op, m.Op) && (m.What != "outage" || time.Since(begun) < m.For)
 	}}
 	switch m.What {
@@ -357,6 +360,10 @@ func (l *life) strike(m Mishap, stack int) {
 		return
 	}
 	l.env.Cloud.Inject(f)
+}
+
+func writesIAM(op string) bool {
+	return strings.HasPrefix(op, "iam:") && !strings.HasPrefix(op, "iam:Get") && !strings.HasPrefix(op, "iam:List")
 }
 
 // kill kills every function where it is.
@@ -408,7 +415,9 @@ func (l *life) leave() {
 	for _, st := range l.stacks {
 		l.remove(st)
 	}
-	l.settle()
+	if l.settle(); l.marks {
+		l.dropMarkers()
+	}
 }
 
 // dropUntagged deletes the roles that are nobody's any more.
