@@ -10,8 +10,9 @@ GO_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(FUNCTION_ARCH) go build $(GO_FLAGS
 
 # With the function's own flags, so that what they need as well is compiled once.
 GO_DESK := CGO_ENABLED=0 go run $(GO_FLAGS) ./local
-# In virtual time each call has a goroutine of its own, which begins with the stack that calls need.
-GO_TEST := CGO_ENABLED=0 GODEBUG=adaptivestackstart=1 go test $(GO_FLAGS)
+# In virtual time each call has a goroutine of its own, which begins with the stack that calls need, and lives shortly:
+# to collect its garbage less often takes a quarter of the time away, and some hundred megabytes.
+GO_TEST := CGO_ENABLED=0 GOGC=400 GODEBUG=adaptivestackstart=1 go test $(GO_FLAGS)
 
 # Not .aws-sam, where the tools are.
 GO_DIRS := handler local release
