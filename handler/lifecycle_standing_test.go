@@ -420,12 +420,14 @@ func TestOlderMarkers(t *testing.T) {
 				s.Buckets[other] = &aws.Bucket{Name: other, Account: account, Region: "us-east-1", Ownership: "BucketOwnerEnforced", Versioning: "Enabled"}
 			})
 			e.MustApp(base)
-			role := e.ExportRole().Name
-			e.leaveMarkers("", role)
-			e.MustApp(base.With(change))
-			e.WantBystanders()
-			e.MustApp(base) // back again: what is left meanwhile where it was goes, too
-			e.WantBystanders()
+			e.leaveMarkers(bucketName, "", e.ExportRole().Name)
+			changed := base.With(change)
+			e.MustApp(changed)
+			e.WantCleanBucket()
+			prefix, _ := changed["ObjectPrefix"].(string)
+			e.leaveMarkers(changed["BucketName"].(string), prefix, e.ExportRole().Name)
+			e.MustApp(base)
+			e.WantCleanBucket()
 		})
 	}
 	harness.Run(t, "the present one is kept", func(t *testing.T) {
@@ -470,7 +472,7 @@ func TestKilledAfterItsDelete(t *testing.T) {
 		e.WantStatus(s, "ROLLBACK_COMPLETE")
 		e.EditBucket(func(b *aws.Bucket) { b.Versions = append(b.Versions, marker) }) // as if it was written late
 		e.WaitForAll()
-		e.WantBystanders()
+		e.WantCleanBucket()
 		e.WantNoRoles()
 	})
 }

@@ -78,15 +78,16 @@ func (e *env) tamper(name string) {
 func leftoversLifecycle(e *env) {
 	for _, prefix := range []string{"", "exports/"} {
 		e.MustDeploy("ObjectPrefix", prefix)
-		e.leaveMarkers(prefix, e.ExportRole().Name)
+		e.leaveMarkers(bucketName, prefix, e.ExportRole().Name)
 		e.Delete(stackName)
 	}
 }
 
-// leaveMarkers puts into the bucket what a check of the role may leave.
-func (e *env) leaveMarkers(prefix, role string) {
+// leaveMarkers puts into a bucket what a check of the role may leave.
+func (e *env) leaveMarkers(bucket, prefix, role string) {
 	key := prefix + "_bitmovin-access-check/" + role + "-0123456789abcdef"
-	e.EditBucket(func(b *aws.Bucket) {
+	e.Cloud.Edit(func(s *aws.State) {
+		b := s.Buckets[bucket]
 		b.Versions = append(b.Versions, &aws.Version{Key: key, VersionID: "v1"}, &aws.Version{Key: key + ".absent", VersionID: "v2", DeleteMarker: true})
 		b.Uploads = append(b.Uploads, &aws.Upload{Key: key, UploadID: "u1"})
 	})
@@ -132,6 +133,6 @@ func providerLifecycle(e *env) {
 	e.MustApp(p.With(properties{"Tags": harness.Tags("team", "analytics")}))
 	e.MustApp(p)
 	e.MustApp(p.With(properties{"ProbeWrites": "false"}))
-	e.leaveMarkers("", e.ExportRole().Name)
+	e.leaveMarkers(bucketName, "", e.ExportRole().Name)
 	e.Delete(appStack)
 }
