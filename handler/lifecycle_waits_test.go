@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -421,9 +422,7 @@ func veryLateOwnPolicy(t *testing.T) {
 // writes it.
 func TestWaitsPage(t *testing.T) {
 	t.Parallel()
-	var b strings.Builder
-	b.WriteString("| cause | wait |\n|---|---|\n")
-	for _, row := range []struct {
+	rows := []struct {
 		cause  string
 		window time.Duration
 	}{
@@ -435,11 +434,21 @@ func TestWaitsPage(t *testing.T) {
 		{"a call of the role is denied after the role, its trust or its permissions were made or changed, the boundary's content among them", eventual.RoleChanged},
 		{"what the role is not to do is allowed after anything was taken from it that may have allowed it", eventual.TakenAway},
 		{"a boundary was changed, by another ARN or by new content, or a policy or a key's statement was taken from the role: nothing is tried before", eventual.Narrowed},
-		{"a call of the role is denied by an explicit Deny, or nothing of the role was changed", eventual.Unchanged},
+		{"a call of the role is denied by an explicit Deny that was not taken from the role, or nothing of the role was changed", eventual.Unchanged},
 		{"the bucket or its key is not there, or not ready: NoSuchBucket, OperationAborted, KMS.NotFoundException, a key's state", eventual.NewBucket},
 		{"a Delete finds no role or output: its Create may be at work", eventual.InventedID},
 		{"IAM shows a role whose deletion was not answered, or cannot delete one whose policies were just taken", eventual.DeletedRole},
-	} {
+		{"the role that an Update has replaced is still being deleted; or a Delete finds that a complete resource has its role", eventual.OtherIncarnation},
+		{"a stack has no such resource: it is asked once more, after", eventual.Unlisted},
+		{"a rollback could not write all: the role is looked at, to see whether it is restored, after", eventual.Unseen},
+	}
+	table := harness.ReadFile(t, "handler/internal/eventual/table.go")
+	if windows := regexp.MustCompile(`(?m)^\t[A-Z]\w+ += `).FindAll(table, -1); len(windows) != len(rows) {
+		t.Errorf("there are %d windows, and %d rows", len(windows), len(rows))
+	}
+	var b strings.Builder
+	b.WriteString("| cause | wait |\n|---|---|\n")
+	for _, row := range rows {
 		fmt.Fprintf(&b, "| %s | %.0f s |\n", row.cause, row.window.Seconds())
 	}
 	b.WriteString("| the stack rolls back: the role's calls; a check's marker that is to be removed | none |\n")

@@ -4,7 +4,7 @@
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
 //
 // Every wait of the function is one of its windows, by cause, but for the retries of
-// the verdict's delivery and of Bitmovin's API.
+// the verdict's delivery and what Bitmovin's API takes.
 package eventual
 
 import (

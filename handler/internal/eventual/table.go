@@ -42,9 +42,10 @@ const (
 	// Unlisted is how long after the first time a stack must still have no such
 	// resource for it to be removed.
 	Unlisted = 5 * time.Second
-	// Unseen is for a rollback that could not write all: how long IAM's reads may show
-	// the role as it was before the last write.
+	// Unseen is for a rollback that could not write all: IAM's reads may show the role
+	// as it was before the last write.
 	Unseen = 10 * time.Second
-	// DeletedRole is for a role that IAM shows after a deletion whose answer was lost.
+	// DeletedRole is for a role that IAM shows after a deletion whose answer was lost,
+	// or cannot delete yet, such as one whose policies were just taken.
 	DeletedRole = 60 * time.Second
 )
