@@ -30,8 +30,8 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 	var removals []func(context.Context) error
 	for _, name := range candidates(r) {
 		removals = append(removals, func(ctx context.Context) error {
-			err := a.removeUnused(ctx, r, name, doubt, watch)
-			if inUse(err) && !sameName(name, r.PhysicalResourceID) {
+			err := a.remove(ctx, r, name, doubt, watch)
+			if errors.Is(err, errInUse) && !sameName(name, r.PhysicalResourceID) {
 				r.Log.WarnContext(ctx, "what is deleted made no role, and the one of its name is left alone", "error", err)
 				return nil
 			}
@@ -41,23 +41,10 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 	return parallel.Try(ctx, removals...)
 }
 
-// removeUnused removes the role once no complete resource of the stack uses it.
-func (a *Access) removeUnused(ctx context.Context, r *customresource.Request, name string, doubt time.Duration, watch *stack.Watch) error {
-	begun := time.Now()
-	return eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
-		if err = a.remove(ctx, r, name, doubt, watch); inUse(err) {
-			until = begun.Add(eventual.OtherIncarnation)
-		}
-		return until, err
-	})
-}
-
 // errInUse keeps a Delete from a role that its stack goes on to use. Two
 // incarnations of a resource may have one name: when a Create fails, its Delete
 // may come after the next Create has made the role again.
 var errInUse = errors.New("another incarnation of the resource has this role and is complete: nothing was touched")
-
-func inUse(err error) bool { return errors.Is(err, errInUse) }
 
 // candidates returns the names that the role of a Delete may have. The one that the
 // properties give is none where the physical id is a role's: once a rollback that
@@ -85,10 +72,12 @@ func nameOf(r *customresource.Request) string {
 
 // remove deletes the role if it is the event's own, with its policies and what
 // an interrupted check left in the bucket, and sees that it is gone. While there
-// is none it looks again for as long as doubt says. A Delete leaves a role that the
-// stack still uses, as watch tells; it is nil where the stack has given it up.
+// is none it looks again for as long as doubt says. A Delete leaves a role that a
+// complete resource of the stack uses, as watch tells; it is nil where the stack has
+// given the role up.
 func (a *Access) remove(ctx context.Context, r *customresource.Request, name string, doubt time.Duration, watch *stack.Watch) error {
-	begun, seen := time.Now(), false
+	begun := time.Now()
+	var taken time.Time // when the role was first deleted
 	return eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
 		var found *role
 		used := false
@@ -99,7 +88,7 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 		switch {
 		case err != nil:
 			return time.Time{}, err
-		case found == nil && !seen && time.Since(begun) < doubt:
+		case found == nil && taken.IsZero() && time.Since(begun) < doubt:
 			return begun.Add(doubt), nil
 		case found == nil:
 			a.removeLeftovers(ctx, r, name, "")
@@ -108,11 +97,13 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 			r.Log.WarnContext(ctx, "role is not this resource's and is left alone", "role", found.arn, "owner", found.owner())
 			return time.Time{}, nil
 		case used:
-			return time.Time{}, fmt.Errorf("delete role %s: %w", name, errInUse)
+			return begun.Add(eventual.OtherIncarnation), fmt.Errorf("delete role %s: %w", name, errInUse)
 		case found.unread != nil:
 			return time.Time{}, found.unread
 		}
-		seen = true
+		if taken.IsZero() {
+			taken = time.Now()
+		}
 		gone, err := a.take(ctx, r, found)
 		switch {
 		case gone:
@@ -120,7 +111,7 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 		case verify.Denied(err):
 			return verify.OwnDenialUntil(begun, err), err
 		}
-		return begun.Add(eventual.DeletedRole), err
+		return taken.Add(eventual.DeletedRole), err
 	})
 }
 
