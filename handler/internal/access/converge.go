@@ -175,7 +175,7 @@ func (u *run) ask(ctx context.Context) stack.State {
 	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	defer func() { u.heard = time.Now() }()
-	return u.watch.Ask(ctx, u.began)
+	return u.watch.Ask(ctx)
 }
 
 // refresh asks again where what else was done meanwhile took so long that the stack

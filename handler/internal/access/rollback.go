@@ -45,10 +45,8 @@ func (u *run) restored(ctx context.Context) error {
 		return nil
 	}
 	err := errors.Join(u.unwritten.errs...)
-	select {
-	case <-ctx.Done():
+	if eventual.Wait(ctx, time.Now().Add(eventual.Unseen)); ctx.Err() != nil {
 		return err
-	case <-time.After(eventual.Unseen):
 	}
 	seen, lookErr := u.getRoleAndPolicies(ctx, u.r.Event, u.want.name)
 	if lookErr != nil || seen == nil || !seen.ownedBy(u.r.Event) || seen.unread != nil {

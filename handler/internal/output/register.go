@@ -57,11 +57,11 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 	parallel.Do(ctx, func(ctx context.Context) {
 		u.api, err = g.client(ctx, p.SecretARN, p.SecretField, p.OrganizationID)
 	}, func(ctx context.Context) {
-		state = u.watch.Ask(ctx, began)
+		state = u.watch.Ask(ctx)
 	})
 	if state.Stack == "" && time.Since(began) > eventual.Optional {
 		// The function's own policy came into force only now: the question was given up before.
-		state = u.watch.Ask(ctx, began)
+		state = u.watch.Ask(ctx)
 	}
 	u.rollback = r.RequestType == cfn.RequestUpdate && state.RollingBack()
 	if unknown != nil && !u.rollback {
@@ -219,7 +219,7 @@ func (u *run) settle(ctx context.Context, o *output) (*output, error) {
 	var state stack.State
 	parallel.Do(ctx, func(ctx context.Context) {
 		all, err = u.owned(ctx, u.props.Name, func(o owner) bool { return o.made(u.r.Event) })
-	}, func(ctx context.Context) { state = u.watch.Ask(ctx, time.Time{}) })
+	}, func(ctx context.Context) { state = u.watch.Ask(ctx) })
 	if err != nil {
 		return nil, err
 	}

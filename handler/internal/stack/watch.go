@@ -27,6 +27,9 @@ type Watch struct {
 	r      *customresource.Request
 	// own is the physical id that the event leads to; empty if it is not known.
 	own string
+	// began is when the event began to be worked on: the function's own policy may be
+	// as new.
+	began time.Time
 	// listed: the stack has had the resource.
 	listed bool
 }
@@ -34,7 +37,7 @@ type Watch struct {
 // NewWatch returns the Watch of an event that leads to the physical id own, which
 // is empty if it is not known yet.
 func NewWatch(stacks describer, r *customresource.Request, own string) *Watch {
-	return &Watch{stacks: stacks, r: r, own: own}
+	return &Watch{stacks: stacks, r: r, own: own, began: time.Now()}
 }
 
 // A resource is what a stack says of one. Empty fields are not known.
@@ -45,14 +48,14 @@ type resource struct {
 }
 
 // Ask asks for the state of the event's stack and resource, and repeats what is
-// denied while the function's own policy may be as new as began. A question that cannot be answered is no reason
-// to fail: what is not known is told in the log.
-func (w *Watch) Ask(ctx context.Context, began time.Time) State {
+// denied while the function's own policy may be new. A question that cannot be
+// answered is no reason to fail: what is not known is told in the log.
+func (w *Watch) Ask(ctx context.Context) State {
 	var stack string
 	var res resource
 	parallel.Do(ctx,
-		func(ctx context.Context) { stack = w.askStack(ctx, began) },
-		func(ctx context.Context) { res = w.askResource(ctx, began) },
+		func(ctx context.Context) { stack = w.askStack(ctx) },
+		func(ctx context.Context) { res = w.askResource(ctx, w.began) },
 	)
 	decided := strings.HasPrefix(stack, "DELETE_") || strings.Contains(stack, "ROLLBACK")
 	removed := false
@@ -107,12 +110,8 @@ func (w *Watch) removed(stack string, res resource) bool {
 
 // confirm asks once more, after a while, whether the stack has no such resource.
 func (w *Watch) confirm(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(eventual.Unlisted):
-		return w.askResource(ctx, time.Time{}).unlisted
-	}
+	eventual.Wait(ctx, time.Now().Add(eventual.Unlisted))
+	return ctx.Err() == nil && w.askResource(ctx, time.Time{}).unlisted
 }
 
 // foreign reports whether a physical id is another's than the event's.
@@ -136,8 +135,8 @@ func (w *Watch) Uses(ctx context.Context, id string) bool {
 	return same(res.id, id) && (res.status == "CREATE_COMPLETE" || strings.HasPrefix(res.status, "UPDATE_"))
 }
 
-func (w *Watch) askStack(ctx context.Context, began time.Time) (status string) {
-	err := verify.WhileOptional(ctx, began, func(ctx context.Context) error {
+func (w *Watch) askStack(ctx context.Context) (status string) {
+	err := verify.WhileOptional(ctx, w.began, func(ctx context.Context) error {
 		out, err := w.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &w.r.StackID})
 		if err == nil && len(out.Stacks) > 0 {
 			status = string(out.Stacks[0].StackStatus)

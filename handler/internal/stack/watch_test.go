@@ -112,7 +112,7 @@ func TestAsk(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
 				w := NewWatch(&story{test.stack, begun, test.answers}, request(test.kind), "new")
-				if got := w.Ask(t.Context(), time.Time{}); got != test.want {
+				if got := w.Ask(t.Context()); got != test.want {
 					t.Errorf("got %+v, want %+v", got, test.want)
 				}
 				if waited := time.Since(begun); waited > test.waited || waited == 0 && test.waited > 0 {
@@ -129,11 +129,11 @@ func TestAskAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWatch(&story{"UPDATE_IN_PROGRESS", time.Now(), []answer{{0, "CREATE_IN_PROGRESS", "", nil}, {time.Second, "", "", errUnlisted}}}, request("Create"), "new")
-		if got := w.Ask(t.Context(), time.Time{}); got.Removed {
+		if got := w.Ask(t.Context()); got.Removed {
 			t.Errorf("while it is created: got %+v", got)
 		}
 		time.Sleep(time.Second)
-		if got := w.Ask(t.Context(), time.Time{}); !got.Removed {
+		if got := w.Ask(t.Context()); !got.Removed {
 			t.Errorf("once it is gone: got %+v, want it removed", got)
 		}
 	})
@@ -145,7 +145,7 @@ func TestAskWithoutOwnID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWatch(&story{"UPDATE_COMPLETE", time.Now(), []answer{{0, "DELETE_IN_PROGRESS", "old", nil}, {time.Second, "UPDATE_COMPLETE", "other", nil}}}, request("Update"), "")
-		if got, want := w.Ask(t.Context(), time.Time{}), (State{Stack: "UPDATE_COMPLETE", Resource: "UPDATE_COMPLETE"}); got != want {
+		if got, want := w.Ask(t.Context()), (State{Stack: "UPDATE_COMPLETE", Resource: "UPDATE_COMPLETE"}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})
