@@ -35,11 +35,15 @@ func (k *call) foreignObject(b *Bucket) *Version {
 // bucket's owns: its ACL decides, and the bucket's policy can only deny.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workflow-object-operation.html
 func (r *request) decidedByObject(k *call, b *Bucket, v *Version) error {
-	r.ResourceAccount, r.ResourcePolicy = v.Owner, nil
+	r.ResourceAccount = v.Owner
 	if v.grants(r.Action, k.caller.Account == b.Account) {
 		r.ResourceAccount = k.caller.Account
 	}
-	text, err := denials(b.Policy)
+	if r.ResourcePolicy == nil {
+		return nil
+	}
+	text, err := denials(r.ResourcePolicy.text)
+	r.ResourcePolicy = nil
 	if err == nil && text != "" {
 		r.ResourcePolicy, err = parseDocument(LayerResource, text)
 	}
@@ -68,9 +72,6 @@ func (v *Version) grants(action string, bucketOwner bool) bool {
 
 // denials returns what a policy denies, as a policy; empty if it denies nothing.
 func denials(policy string) (string, error) {
-	if policy == "" {
-		return "", nil
-	}
 	var d struct {
 		Version   string `json:",omitempty"`
 		Statement json.RawMessage

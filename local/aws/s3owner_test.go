@@ -4,12 +4,15 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/harness"
+	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
 const (
@@ -20,9 +23,9 @@ const (
 
 // startOwned is start with the bucket in another account than the writer's, which has
 // an administrator and a key that the writer's account may use.
-func startOwned(t *testing.T, change func(*aws.Bucket)) *aws.Cloud {
+func startOwned(t *testing.T, o aws.Options, change func(*aws.Bucket)) *aws.Cloud {
 	t.Helper()
-	c := start(t, aws.Options{})
+	c := start(t, o)
 	c.Edit(func(s *aws.State) {
 		s.Roles[aws.RoleKey(owner, "owner")] = &aws.Role{
 			Account: owner, Name: "owner", Path: "/", Trust: trust(owner, ""),
@@ -84,7 +87,7 @@ func TestObjectOwner(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := startOwned(t, func(b *aws.Bucket) {
+			c := startOwned(t, aws.Options{}, func(b *aws.Bucket) {
 				b.Ownership, b.BlockPublicACLs = tc.ownership, false
 				if tc.policy == withACL {
 					b.Policy = withACL
@@ -98,6 +101,25 @@ func TestObjectOwner(t *testing.T) {
 			wantCode(t, setACLOfK(t.Context(), s3As(c, writer)), tc.setACL)
 		})
 	}
+}
+
+// TestObjectOwnerPropagation: what the bucket's policy denies on such an object lags as
+// any of its denials does.
+func TestObjectOwnerPropagation(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		const delay = 8 * time.Second
+		c := startOwned(t, aws.Options{PolicyPropagation: delay, Network: network.NewMemory(1)}, func(b *aws.Bucket) { b.Ownership = "ObjectWriter" })
+		time.Sleep(delay)
+		wantCode(t, put("")(t.Context(), s3As(c, writer)), "")
+		c.Edit(func(s *aws.State) { s.Buckets[bucket].Policy = bucketPolicy("Deny", "s3:PutObjectAcl", bucket+"/*") })
+		wantCode(t, setACLOfK(t.Context(), s3As(c, writer)), "")
+		time.Sleep(delay)
+		wantCode(t, setACLOfK(t.Context(), s3As(c, writer)), "AccessDenied")
+		c.Edit(func(s *aws.State) { s.Buckets[bucket].Policy = "" })
+		wantCode(t, setACLOfK(t.Context(), s3As(c, writer)), "AccessDenied")
+		time.Sleep(delay)
+		wantCode(t, setACLOfK(t.Context(), s3As(c, writer)), "")
+	})
 }
 
 // TestWriterKey: a default key that is not named by its ARN is one of the writer's
@@ -123,7 +145,7 @@ func TestWriterKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := startOwned(t, func(b *aws.Bucket) { b.Algorithm, b.KMSKey = tc.algorithm, tc.key })
+			c := startOwned(t, aws.Options{}, func(b *aws.Bucket) { b.Algorithm, b.KMSKey = tc.algorithm, tc.key })
 			wantCode(t, put("")(t.Context(), s3As(c, writer)), tc.write)
 			if tc.write == "" {
 				wantCode(t, readK(t.Context(), s3As(c, ownerAdmin)), tc.read)
