@@ -303,8 +303,8 @@ func (c *change) replace(former, live *resource) {
 // revert updates a resource back to what it was. A custom resource is asked, with the
 // id that it has now. Which old properties AWS sends when a rollback that failed is
 // continued stands on no page; here they are those that were sent last, as after any
-// update that failed: then nothing tells any more what is undone. One of AWS's own that was replaced, or whose
-// update failed, is there still as it was.
+// update that failed: then nothing tells any more what is undone. One of AWS's own that
+// was replaced, or whose update failed, is there still as it was.
 func (c *change) revert(ctx context.Context, id string) error {
 	now, was := c.now(id), *c.before[id]
 	replaced := now.physicalID != was.physicalID

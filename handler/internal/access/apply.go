@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -252,18 +251,4 @@ func (a *Access) detach(ctx context.Context, role, arn string) error {
 		return nil
 	}
 	return wrap(err, "detach %s from role %s", arn, role)
-}
-
-// getRolePatiently is getRoleAndPolicies for a Create: it expects no role, and
-// so asks for policies only if there is one.
-func (u *run) getRolePatiently(ctx context.Context, e cfn.Event, name string) (found *role, err error) {
-	err = verify.WhileDenied(ctx, u.began, func(ctx context.Context) (err error) {
-		found, err = u.getRole(ctx, name)
-		return err
-	})
-	if err != nil || found == nil || !found.ownedBy(e) {
-		return found, err
-	}
-	found.policies = u.getPolicies(ctx, name)
-	return found, nil
 }

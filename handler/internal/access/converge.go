@@ -47,10 +47,10 @@ type run struct {
 
 	// verifier is the statement that lets this run assume the role.
 	verifier policy.Statement
-	// made: there was no role before this run. wrote: it may have changed the role. opened: its trust policy may
-	// hold the verifier statement. marked: the marker may exist. asked: the
-	// stack was asked how the run stands, after its writes. condemned: the role
-	// is not to be, and may be there.
+	// made: there was no role before this run. wrote: it may have changed the role.
+	// opened: its trust policy may hold the verifier statement. marked: the marker may
+	// exist. asked: the stack was asked how the run stands, after its writes.
+	// condemned: the role is not to be, and may be there.
 	made, wrote, opened, marked, asked, condemned bool
 
 	unwritten unwritten
@@ -119,13 +119,13 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	return u
 }
 
-// look reads the bucket, the role and the stack side by side. A Create expects
-// no role, and so reads the policies only of one that it finds.
+// look reads the role, and beside it what the run can do without. A Create expects no
+// role, and so reads the policies only of one that it finds.
 func (u *run) look(ctx context.Context) error {
 	var err error
 	read := u.getRoleAndPolicies
 	if u.r.RequestType == cfn.RequestCreate {
-		read = u.getRolePatiently
+		read = u.getRoleThenPolicies
 	}
 	var state stack.State
 	around, cancel := context.WithCancel(ctx)

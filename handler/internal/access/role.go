@@ -122,6 +122,20 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 	return r, err
 }
 
+// getRoleThenPolicies is getRoleAndPolicies for a Create: it expects no role, and so
+// asks for policies only if there is one.
+func (u *run) getRoleThenPolicies(ctx context.Context, e cfn.Event, name string) (found *role, err error) {
+	err = verify.WhileDenied(ctx, u.began, func(ctx context.Context) (err error) {
+		found, err = u.getRole(ctx, name)
+		return err
+	})
+	if err != nil || found == nil || !found.ownedBy(e) {
+		return found, err
+	}
+	found.policies = u.getPolicies(ctx, name)
+	return found, nil
+}
+
 // getPolicies reads the permissions of the role.
 func (a *Access) getPolicies(ctx context.Context, name string) policies {
 	ctx, cancel := eventual.Quarters(ctx, 1)

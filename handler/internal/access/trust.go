@@ -49,9 +49,9 @@ func (u *run) openTrust(ctx context.Context, trust string) error {
 	return u.putTrust(ctx, u.trustWith(others).String())
 }
 
-// reassert lets the function in again if another run has shut it out, unless that
-// was one that the stack prefers to this run. A policy that wants something else than this run, and than what it found, belongs to a
-// later event, which this run must not undo.
+// reassert lets the function in again if another run has shut it out, unless the stack
+// does not wait for this run any more. A policy that wants something else than this
+// run, and than what it found, belongs to a later event, which this run must not undo.
 func (u *run) reassert(ctx context.Context) error {
 	seen, err := u.getRole(ctx, u.want.name)
 	if err != nil || seen == nil {
