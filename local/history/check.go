@@ -120,7 +120,7 @@ func (l *life) check(st *stack) {
 		l.env.Fatalf("step %d: %v", l.number, err)
 	}
 	if o != nil {
-		l.wantAnswers(st, s)
+		l.wantAnswers(st)
 	}
 	switch s.Status {
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE":
@@ -179,7 +179,7 @@ func (l *life) latest(st *stack) *cloudformation.Request {
 
 // wantAnswers sees that each request of the operation is answered, unless each of its
 // deliveries was killed: then the test answers for it.
-func (l *life) wantAnswers(st *stack, _ *cloudformation.Stack) {
+func (l *life) wantAnswers(st *stack) {
 	for _, r := range l.env.Engine.Requests()[st.requests:] {
 		if r.StackID != st.id || len(l.env.Engine.Inbox().Puts(r.RequestID)) > 0 {
 			continue

@@ -1,7 +1,7 @@
 package history
 
 import (
-	"cmp"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -23,7 +23,7 @@ type World struct {
 	Propagation, PolicyPropagation, ReadLag time.Duration
 	// Unnamed and Replaced are those of [cloudformation.Answers].
 	Unnamed, Replaced bool
-	// Bucket is what is special about the second bucket.
+	// Bucket is what is special about the second bucket; empty if nothing is.
 	Bucket string
 	// IAMRate is how many calls of IAM are served a second; 0 is no limit.
 	IAMRate float64
@@ -118,7 +118,7 @@ func Draw(seed uint64) History {
 		PolicyPropagation: pick(d, 0, 0, 0, 2*time.Second, 8*time.Second, 15*time.Second),
 		Unnamed:           d.IntN(2) == 0,
 		Replaced:          d.IntN(2) == 0,
-		Bucket:            pick(d, "plain", "versioned", "with ACLs", "with a key"),
+		Bucket:            pick(d, "", "versioned", "with ACLs", "with a key"),
 		IAMRate:           pick(d, 0, 0, 0, 0, 10, 20.),
 		Own:               d.IntN(4) == 0,
 	}}
@@ -178,7 +178,7 @@ func (d drawer) step(deployed []Wanted, ownFirst bool) Step {
 		s.Edit = pick(d, "its prefix of buckets", "its boundary", narrows, "nothing")
 	case 3, 4:
 		s.Kind, s.Beside = ByHand, false
-		if s.Edit = pick(d, slicesOfEdits()...); own && s.Edit == "no ownership tags" {
+		if s.Edit = pick(d, editNames()...); own && s.Edit == "no ownership tags" {
 			s.Edit = "another policy" // the role would keep the stack's boundary, which only a hand could help
 		}
 	case 5:
@@ -245,16 +245,11 @@ func (d drawer) mishap() Mishap {
 			m.For = min(m.For, 8*time.Second) // what an output is made of that nobody waits for is not promised
 		}
 	case "edit":
-		m.Edit = pick(d, slicesOfEdits()...)
+		m.Edit = pick(d, editNames()...)
 	}
 	return m
 }
 
-func slicesOfEdits() []string {
-	names := make([]string, 0, len(edits()))
-	for name := range edits() {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, cmp.Compare[string])
-	return names
+func editNames() []string {
+	return slices.Sorted(maps.Keys(edits()))
 }

@@ -89,8 +89,9 @@ type life struct {
 	pending    sync.WaitGroup
 	// over: the mishaps of the steps that are not settled strike no more.
 	over *atomic.Bool
-	// lingers: a check was killed, and may have left the verifier statement until it
-	// expires. marks: a call was slow, and may have written a marker when nobody waits.
+	// lingers: since it was settled, a check was killed, and may have left the verifier
+	// statement until it expires. marks: a call was slow, and may have written a marker
+	// when nobody waits for it.
 	lingers, marks bool
 
 	mu sync.Mutex // guards what edit writes
@@ -320,11 +321,12 @@ func (l *life) strike(m Mishap, stack int) {
 		l.delay(m.For)
 		return
 	}
-	l.marks = l.marks || m.What == "slow" && m.For > attempt
+	late := m.What == "slow" && m.For > attempt
+	l.marks = l.marks || late
 	l.lingers = l.lingers || m.kills()
 	begun, over := time.Now(), l.over
 	f := &aws.Fault{Skip: m.Skip, Times: 1, After: strings.HasSuffix(m.What, " after"), Match: func(c aws.Call) bool {
-		if late := m.What == "slow" && m.For > attempt; late && writesIAM(c.Op) {
+		if late && writesIAM(c.Op) {
 			return false // what takes effect that late cannot be taken back
 		}
 		return !over.Load() && strings.HasPrefix(c.Op, m.Op) && (m.What != "outage" || time.Since(begun) < m.For)

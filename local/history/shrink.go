@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -31,6 +32,14 @@ func (h History) smaller() []History {
 		change(&c)
 		all = append(all, c)
 	}
+	// without lets a part of the history lack each field that it has.
+	without := func(part func(*History) reflect.Value) {
+		for i := range part(&h).NumField() {
+			if !part(&h).Field(i).IsZero() {
+				add(func(c *History) { part(c).Field(i).SetZero() })
+			}
+		}
+	}
 	for i := range h.Steps {
 		add(func(c *History) { c.Steps = slices.Delete(c.Steps, i, i+1) })
 	}
@@ -38,11 +47,7 @@ func (h History) smaller() []History {
 		for j := range s.Mishaps {
 			add(func(c *History) { c.Steps[i].Mishaps = slices.Delete(slices.Clone(s.Mishaps), j, j+1) })
 		}
-		for j := range reflect.TypeFor[Wanted]().NumField() {
-			if w := reflect.ValueOf(&s.Wanted).Elem().Field(j); !w.IsZero() {
-				add(func(c *History) { reflect.ValueOf(&c.Steps[i].Wanted).Elem().Field(j).SetZero() })
-			}
-		}
+		without(func(c *History) reflect.Value { return reflect.ValueOf(&c.Steps[i].Wanted).Elem() })
 		if s.Kind == Cancel {
 			add(func(c *History) { c.Steps[i].Kind = Deploy })
 		}
@@ -50,30 +55,7 @@ func (h History) smaller() []History {
 			add(func(c *History) { c.Steps[i].Beside = false })
 		}
 	}
-	if h.World.Propagation > 0 {
-		add(func(c *History) { c.World.Propagation = 0 })
-	}
-	if h.World.ReadLag > 0 {
-		add(func(c *History) { c.World.ReadLag = 0 })
-	}
-	if h.World.PolicyPropagation > 0 {
-		add(func(c *History) { c.World.PolicyPropagation = 0 })
-	}
-	if h.World.Unnamed {
-		add(func(c *History) { c.World.Unnamed = false })
-	}
-	if h.World.Replaced {
-		add(func(c *History) { c.World.Replaced = false })
-	}
-	if h.World.Bucket != "plain" {
-		add(func(c *History) { c.World.Bucket = "plain" })
-	}
-	if h.World.Own {
-		add(func(c *History) { c.World.Own = false })
-	}
-	if h.World.IAMRate > 0 {
-		add(func(c *History) { c.World.IAMRate = 0 })
-	}
+	without(func(c *History) reflect.Value { return reflect.ValueOf(&c.World).Elem() })
 	return all
 }
 
@@ -81,7 +63,7 @@ func (h History) smaller() []History {
 func (h History) String() string {
 	var b strings.Builder
 	w := h.World
-	fmt.Fprintf(&b, "seed %d: changes are in force after %v, of policies after %v, and seen after %v; the second bucket is %s", h.Seed, w.Propagation, w.PolicyPropagation, w.ReadLag, w.Bucket)
+	fmt.Fprintf(&b, "seed %d: changes are in force after %v, of policies after %v, and seen after %v; the second bucket is %s", h.Seed, w.Propagation, w.PolicyPropagation, w.ReadLag, cmp.Or(w.Bucket, "plain"))
 	if w.Unnamed {
 		b.WriteString("; a resource is not listed before it has an id")
 	}
@@ -153,8 +135,6 @@ func (w Wanted) String() string {
 			parts = append(parts, name+" "+value)
 		}
 	}
-	slices.Sort(parts)
-	parts = append([]string{w.bucket()}, parts...)
 	for name, is := range map[string]bool{"an output": w.Output, "another logical id": w.Renamed, "a failing sibling": w.Fails, "retained": w.Retained} {
 		if is {
 			parts = append(parts, name)
@@ -163,5 +143,6 @@ func (w Wanted) String() string {
 	if w.Trigger > 0 {
 		parts = append(parts, fmt.Sprint("trigger ", w.Trigger))
 	}
-	return strings.Join(parts, ", ")
+	slices.Sort(parts)
+	return strings.Join(append([]string{w.bucket()}, parts...), ", ")
 }
