@@ -260,10 +260,8 @@ func newBucket(t *testing.T) {
 			harness.Run(t, "OperationAborted "+op+name, func(t *testing.T) {
 				e := newProviderEnv(t, options{})
 				e.EditBucket(func(b *aws.Bucket) { b.Ownership = "ObjectWriter" })
-				begin := time.Now()
-				e.Cloud.Inject(&aws.Fault{
-					Op: op, Match: func(aws.Call) bool { return time.Since(begin) < lag },
-					Status: 409, Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Try again.",
+				e.refuseFor(lag, &aws.Fault{
+					Op: op, Status: 409, Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Try again.",
 				})
 				ready(t, e, p)
 			})
@@ -273,9 +271,8 @@ func newBucket(t *testing.T) {
 
 // denyOwn denies the function's own calls for a while, with a reason of AWS's.
 func (e *env) denyOwn(lag time.Duration, because string) {
-	begin := time.Now()
-	e.Cloud.Inject(&aws.Fault{
-		Match:  func(c aws.Call) bool { return strings.Contains(c.Caller, "ProviderRole") && time.Since(begin) < lag },
+	e.refuseFor(lag, &aws.Fault{
+		Match:  func(c aws.Call) bool { return strings.Contains(c.Caller, "ProviderRole") },
 		Status: 403, Code: "AccessDenied", Message: "User: f is not authorized to perform: it " + because,
 	})
 }
@@ -337,33 +334,31 @@ func lateOwnPolicy(t *testing.T) {
 // function's own role, which the trust policy names.
 func TestJustMade(t *testing.T) {
 	t.Parallel()
-	for op, code := range map[string]string{
-		"iam:CreateRole": "NoSuchEntity", "iam:PutRolePolicy": "NoSuchEntity", "iam:UpdateAssumeRolePolicy": "NoSuchEntity",
+	for _, call := range []struct{ op, code string }{
+		{"iam:CreateRole", "NoSuchEntity"}, {"iam:CreateRole", "MalformedPolicyDocument"},
+		{"iam:PutRolePolicy", "NoSuchEntity"}, {"iam:UpdateAssumeRolePolicy", "NoSuchEntity"},
 	} {
-		harness.Run(t, op+" "+code, func(t *testing.T) {
+		harness.Run(t, call.op+" "+call.code, func(t *testing.T) {
 			e := newProviderEnv(t, options{})
-			e.refuseFor(30*time.Second, op, code)
+			e.refuseFor(30*time.Second, &aws.Fault{Op: call.op, Status: 404, Code: call.code})
 			e.MustApp(base)
 		})
 	}
-	harness.Run(t, "iam:CreateRole MalformedPolicyDocument", func(t *testing.T) {
-		e := newProviderEnv(t, options{})
-		e.refuseFor(30*time.Second, "iam:CreateRole", "MalformedPolicyDocument")
-		e.MustApp(base)
-	})
 	harness.Run(t, "iam:PutRolePermissionsBoundary NoSuchEntity", func(t *testing.T) {
 		e := newProviderEnv(t, options{})
 		e.MustApp(base)
 		e.EditRoles(func(r *aws.Role) { r.Boundary = "" })
-		e.refuseFor(30*time.Second, "iam:PutRolePermissionsBoundary", "NoSuchEntity")
+		e.refuseFor(30*time.Second, &aws.Fault{Op: "iam:PutRolePermissionsBoundary", Status: 404, Code: "NoSuchEntity"})
 		e.MustApp(again(base))
 	})
 }
 
-// refuseFor has an operation answered with a code for a while.
-func (e *env) refuseFor(lag time.Duration, op, code string) {
-	begin := time.Now()
-	e.Cloud.Inject(&aws.Fault{Op: op, Match: func(aws.Call) bool { return time.Since(begin) < lag }, Status: 404, Code: code})
+// refuseFor has calls end in a fault for a while: those that it matches, or all of its
+// operation.
+func (e *env) refuseFor(lag time.Duration, f *aws.Fault) {
+	begin, match := time.Now(), f.Match
+	f.Match = func(c aws.Call) bool { return time.Since(begin) < lag && (match == nil || match(c)) }
+	e.Cloud.Inject(f)
 }
 
 // veryLateOwnPolicy: the function's own calls are denied for 170 s.
@@ -380,10 +375,8 @@ func veryLateOwnPolicy(t *testing.T) {
 	for _, op := range []string{"sts:AssumeRole", "iam:CreateRole", "iam:PutRolePolicy"} {
 		harness.Run(t, op+" alone", func(t *testing.T) {
 			e := newProviderEnv(t, options{})
-			begin := time.Now()
-			e.Cloud.Inject(&aws.Fault{
-				Op: op, Match: func(aws.Call) bool { return time.Since(begin) < 170*time.Second },
-				Status: 403, Code: "AccessDenied", Message: "User: f is not authorized to perform: " + op + " " + notYetAllowed,
+			e.refuseFor(170*time.Second, &aws.Fault{
+				Op: op, Status: 403, Code: "AccessDenied", Message: "User: f is not authorized to perform: " + op + " " + notYetAllowed,
 			})
 			e.MustApp(base)
 		})
