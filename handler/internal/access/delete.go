@@ -32,7 +32,7 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 		removals = append(removals, func(ctx context.Context) error {
 			err := a.remove(ctx, r, name, doubt, watch)
 			if errors.Is(err, errInUse) && !sameName(name, r.PhysicalResourceID) {
-				r.Log.WarnContext(ctx, "what is deleted made no role, and the one of its name is left alone", "error", err)
+				r.Log.WarnContext(ctx, "the role of that name is another incarnation's, which is complete, and is left alone", "error", err)
 				return nil
 			}
 			return err

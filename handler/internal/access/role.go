@@ -210,7 +210,7 @@ func (u *run) boundaryChanged(ctx context.Context) time.Time {
 		return err
 	})
 	if err != nil {
-		u.r.Log.WarnContext(ctx, "when the boundary was changed is not known", "boundary", u.provider.Boundary, "error", err)
+		u.r.Log.WarnContext(ctx, "the time of the boundary's last change is not known", "boundary", u.provider.Boundary, "error", err)
 		return u.began
 	}
 	made, changed := aws.ToTime(out.Policy.CreateDate), aws.ToTime(out.Policy.UpdateDate)

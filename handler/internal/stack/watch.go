@@ -96,7 +96,7 @@ func (w *Watch) outlast(ctx context.Context, res resource) resource {
 		return until, nil
 	})
 	if w.former(res) {
-		w.r.Log.WarnContext(ctx, "what has become of the resource is not known: what it had before is being deleted still")
+		w.r.Log.WarnContext(ctx, "the resource's status is not known: what an update has replaced is still being deleted")
 	}
 	return res
 }

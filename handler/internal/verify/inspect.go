@@ -223,7 +223,7 @@ func (p *Probe) readDeletability(ctx context.Context) {
 	switch {
 	case retention:
 		p.Report.doubt(CheckObjectLock, "has a default retention: no object is written to check; exports cannot be deleted before it ends, "+
-			"and S3 takes only uploads with a checksum, which is not known of Bitmovin", "")
+			"and S3 takes only uploads with a checksum: whether Bitmovin sends one is not known", "")
 	case mfa:
 		p.Report.Set(CheckObjectLock, Warn, "has MFA delete: no object is written to check, as it could not be deleted", "")
 	default:
