@@ -291,6 +291,6 @@ func (f flow) check(e *env, s *cloudformation.Stack, err error, clean, stuck boo
 	}
 	if clean {
 		e.WantBystanders()
-		e.WantCleanBucket()
+		e.WantNoMarkers()
 	}
 }

@@ -141,6 +141,7 @@ func (e *Env) checkPromises() {
 	e.checkAnswers()
 	e.checkAttempts()
 	e.checkOutputs()
+	e.WantNoMarkers()
 	WantNoSecret(e.TB, e.Engine.Logs())
 	for _, what := range append(e.Cloud.Unknown(), e.API.Unknown()...) {
 		e.Errorf("local does not know something that was asked for: %s", what)
@@ -151,25 +152,27 @@ func (e *Env) checkPromises() {
 				e.Errorf("role %s is left: %+v", r.ARN(), r)
 			}
 		}
-		for _, b := range s.Buckets {
-			e.wantNoMarkers(b)
-		}
 		if len(s.LogGroups) > 0 {
 			e.Errorf("log groups are left: %v", s.LogGroups)
 		}
 	})
 }
 
-func (e *Env) wantNoMarkers(b *aws.Bucket) {
+// WantNoMarkers sees that no check has left anything in any bucket.
+func (e *Env) WantNoMarkers() {
 	e.Helper()
-	for _, v := range b.Versions {
-		if strings.Contains(v.Key, "_bitmovin-access-check/") {
-			e.Errorf("marker %s (version %s) is left in %s", v.Key, v.VersionID, b.Name)
+	e.Cloud.View(func(s *aws.State) {
+		for _, b := range s.Buckets {
+			for _, v := range b.Versions {
+				if strings.Contains(v.Key, "_bitmovin-access-check/") {
+					e.Errorf("marker %s (version %s) is left in %s", v.Key, v.VersionID, b.Name)
+				}
+			}
+			for _, u := range b.Uploads {
+				e.Errorf("an upload of %s is left in %s", u.Key, b.Name)
+			}
 		}
-	}
-	if len(b.Uploads) > 0 {
-		e.Errorf("uploads are left in %s: %v", b.Name, b.Uploads)
-	}
+	})
 }
 
 // checkAnswers sees that every request has one answer, the same on each try.

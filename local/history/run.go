@@ -405,7 +405,7 @@ func (l *life) settle() {
 	}
 	l.env.WantBystanders()
 	if !l.marks {
-		l.env.WantCleanBucket()
+		l.env.WantNoMarkers()
 	}
 }
 
