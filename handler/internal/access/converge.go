@@ -141,9 +141,7 @@ func (u *run) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if state.Stack == "" && time.Since(u.began) > eventual.Optional {
-		// The function's own policy came into force only now: what it can do
-		// without was given up before.
+	if u.watch.GaveUp(state) {
 		state = u.lookAround(ctx)
 	}
 	state = u.refresh(ctx, state)

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
@@ -53,14 +52,12 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 		StackID: r.StackID, LogicalID: r.LogicalResourceID, RequestID: r.RequestID, Attempt: rand.Text(), Digest: p.digest(),
 	}}
 	var state stack.State
-	began := time.Now()
 	parallel.Do(ctx, func(ctx context.Context) {
 		u.api, err = g.client(ctx, p.SecretARN, p.SecretField, p.OrganizationID)
 	}, func(ctx context.Context) {
 		state = u.watch.Ask(ctx)
 	})
-	if state.Stack == "" && time.Since(began) > eventual.Optional {
-		// The function's own policy came into force only now: the question was given up before.
+	if u.watch.GaveUp(state) {
 		state = u.watch.Ask(ctx)
 	}
 	u.rollback = r.RequestType == cfn.RequestUpdate && state.RollingBack()

@@ -71,6 +71,13 @@ func (w *Watch) Ask(ctx context.Context) State {
 	return s
 }
 
+// GaveUp reports whether Ask gave up what was denied while other calls of the run went
+// on and succeeded: the function's own policy is in force only now, and it is worth
+// asking again.
+func (w *Watch) GaveUp(s State) bool {
+	return s.Stack == "" && time.Since(w.began) > eventual.Optional
+}
+
 // former reports whether the status is that of what an Update has replaced, which
 // is being deleted. What the Update has led to may live, or be removed with it.
 func (w *Watch) former(res resource) bool {
