@@ -123,7 +123,9 @@ func untaggedByHand(t *testing.T) {
 	e.MustApp(base)
 	e.EditRoles(func(r *aws.Role) { clear(r.Tags) })
 	before := e.Roles()[exportsRole]
+	e.leaveMarkers(bucketName, "", "exports")
 	e.Delete(appStack)
+	e.WantNoMarkers()
 	e.WantVerdict("Delete", "SUCCESS", "exports")
 	if diff := cmp.Diff(before, e.Roles()[exportsRole]); diff != "" {
 		t.Errorf("the role was touched (-before +after):\n%s", diff)

@@ -95,6 +95,9 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 			return time.Time{}, nil
 		case !found.ownedBy(r.Event):
 			r.Log.WarnContext(ctx, "role is not this resource's and is left alone", "role", found.arn, "owner", found.owner())
+			if found.tags[tagStackID] == "" { // else its owner may be checking it
+				a.removeLeftovers(ctx, r, name, "")
+			}
 			return time.Time{}, nil
 		case used:
 			return begun.Add(eventual.OtherIncarnation), fmt.Errorf("delete role %s: %w", name, errInUse)
