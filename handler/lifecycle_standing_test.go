@@ -227,6 +227,43 @@ func TestCancelledWhileItWaits(t *testing.T) {
 	}
 }
 
+// TestRedeliveredBesideALaterUpdate: a replacing Update is at work again, from before or
+// during a later Update of the role that it has made, which fails. The role is the
+// stack's: the late one leaves it alone.
+func TestRedeliveredBesideALaterUpdate(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]bool{"from before it": true, "during it": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inEach(t, func(t *testing.T, o options) {
+				e := newProviderEnv(t, o)
+				e.MustApp(base)
+				e.MustApp(base.With(replacing))
+				first := e.Latest("Update")
+				assuming, over := newSignal(), newSignal()
+				e.Cloud.Inject(&aws.Fault{Op: "sts:AssumeRole", Times: 1, Do: func() {
+					assuming.send()
+					over.wait()
+				}})
+				if before {
+					e.again(first)
+					assuming.wait()
+				} else {
+					e.OnNth(1, "UPDATE_IN_PROGRESS", func() {
+						e.again(first)
+						assuming.wait()
+					})
+				}
+				s, _ := e.App(base.With(replacing).With(properties{"ObjectPrefix": "a/"}), harness.Failing())
+				over.send()
+				e.WaitForAll()
+				e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+				e.WantRole(s, base.With(replacing))
+			})
+		})
+	}
+}
+
 // sharedRole: two incarnations of a resource have one role, and the Delete of the
 // first comes when the second lives.
 func sharedRole(t *testing.T) {

@@ -39,7 +39,7 @@ func (u *run) heed(ctx context.Context, state stack.State) error {
 	case u.late != nil || !u.wrote:
 		u.late = superseded
 		return nil //nolint:nilerr // to be late is an error only where there is something to change
-	case u.r.RequestType == cfn.RequestUpdate && !state.Replaced:
+	case u.r.RequestType == cfn.RequestUpdate && !state.Replaced && !state.After:
 		return errors.Join(superseded, u.takeBack(ctx))
 	}
 	return superseded

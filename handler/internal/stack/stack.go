@@ -19,6 +19,9 @@ type State struct {
 	Replaced bool
 	// Before: the resource has the physical id that the event is to replace.
 	Before bool
+	// After: the resource has the physical id that an Update has led to, in place of the
+	// one that it names: the stack has had the answer, and deletes what that id stands for.
+	After bool
 	// Removed: the stack has no such resource any more.
 	Removed bool
 }
@@ -59,6 +62,8 @@ func (s State) Standing(kind cfn.RequestType, rollback bool) Standing {
 		return Gone
 	case strings.Contains(s.Stack, "ROLLBACK") && !rollback:
 		return Overtaken
+	case s.After && !s.Answered() && !rollback:
+		return Overtaken // a later Update is being worked on
 	}
 	return Awaited
 }

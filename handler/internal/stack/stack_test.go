@@ -135,6 +135,8 @@ func TestStandingOfReplacedAndRemoved(t *testing.T) {
 		{State{Removed: true}, standings{Gone, Gone, Gone}},
 		{State{Stack: "UPDATE_ROLLBACK_IN_PROGRESS", Resource: "UPDATE_IN_PROGRESS", Before: true}, standings{Overtaken, Overtaken, Awaited}},
 		{State{Stack: "UPDATE_ROLLBACK_COMPLETE", Resource: "UPDATE_COMPLETE", Before: true}, standings{Overtaken, Overtaken, Gone}},
+		{State{Stack: "UPDATE_IN_PROGRESS", Resource: "UPDATE_IN_PROGRESS", After: true}, standings{Overtaken, Overtaken, Awaited}},
+		{State{Stack: "UPDATE_COMPLETE", Resource: "UPDATE_COMPLETE", After: true}, standings{Overtaken, Awaited, Awaited}},
 		{State{Resource: "UPDATE_COMPLETE", Before: true}, standings{Overtaken, Awaited, Awaited}},
 		{State{Stack: "UPDATE_ROLLBACK_COMPLETE", Removed: true}, standings{GivenUp, Gone, Gone}},
 		{State{Stack: "DELETE_COMPLETE", Removed: true}, standings{GivenUp, GivenUp, GivenUp}},

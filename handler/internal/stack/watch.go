@@ -64,7 +64,7 @@ func (w *Watch) Ask(ctx context.Context) State {
 		removed = w.removed(stack, res) && w.confirm(ctx)
 	}
 	w.listed = w.listed || res.status != ""
-	s := State{Stack: stack, Resource: res.status, Replaced: w.foreign(res.id), Before: w.before(res), Removed: removed}
+	s := State{Stack: stack, Resource: res.status, Replaced: w.foreign(res.id), Before: w.before(res), After: w.after(res), Removed: removed}
 	if w.former(res) {
 		s.Resource, s.Before = "", false
 	}
@@ -87,6 +87,11 @@ func (w *Watch) former(res resource) bool {
 // before reports whether the resource has what an Update may replace.
 func (w *Watch) before(res resource) bool {
 	return w.r.RequestType == cfn.RequestUpdate && same(res.id, w.r.PhysicalResourceID) && !same(res.id, w.own)
+}
+
+// after reports whether the resource has what an Update has replaced another by.
+func (w *Watch) after(res resource) bool {
+	return w.r.RequestType == cfn.RequestUpdate && res.id != "" && same(res.id, w.own) && !same(res.id, w.r.PhysicalResourceID)
 }
 
 // outlast looks at the resource until the status is not that of what the Update

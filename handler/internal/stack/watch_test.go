@@ -82,16 +82,16 @@ func TestAsk(t *testing.T) {
 		want    State
 		waited  time.Duration
 	}{
-		"the run's own id":      {"Update", working, []answer{{0, working, "new", nil}}, State{Stack: working, Resource: working}, 0},
-		"in another case":       {"Update", working, []answer{{0, working, "NEW", nil}}, State{Stack: working, Resource: working}, 0},
+		"the run's own id":      {"Update", working, []answer{{0, working, "new", nil}}, State{Stack: working, Resource: working, After: true}, 0},
+		"in another case":       {"Update", working, []answer{{0, working, "NEW", nil}}, State{Stack: working, Resource: working, After: true}, 0},
 		"the old id":            {"Update", working, []answer{{0, working, "old", nil}}, State{Stack: working, Resource: working, Before: true}, 0},
 		"no id":                 {"Create", working, []answer{{0, "CREATE_IN_PROGRESS", "", nil}}, State{Stack: working, Resource: "CREATE_IN_PROGRESS"}, 0},
 		"an id made up":         {"Create", working, []answer{{0, "CREATE_FAILED", "analytics-ExportAccess-1V2L4KQ7X9Z3B", nil}}, State{Stack: working, Resource: "CREATE_FAILED"}, 0},
 		"nothing made":          {"Create", working, []answer{{0, "CREATE_FAILED", "ExportAccess-not-created", nil}}, State{Stack: working, Resource: "CREATE_FAILED"}, 0},
 		"another id":            {"Create", working, []answer{{0, working, "other", nil}}, State{Stack: working, Resource: working, Replaced: true}, 0},
 		"another's id":          {"Update", complete, []answer{{0, complete, "other", nil}}, State{Stack: complete, Resource: complete, Replaced: true}, 0},
-		"deleted with its id":   {"Update", complete, []answer{{0, "DELETE_IN_PROGRESS", "new", nil}}, State{Stack: complete, Resource: "DELETE_IN_PROGRESS"}, 0},
-		"the cleanup, then new": {"Update", complete, []answer{{0, "DELETE_IN_PROGRESS", "old", nil}, {10 * time.Second, complete, "new", nil}}, State{Stack: complete, Resource: complete}, 30 * time.Second},
+		"deleted with its id":   {"Update", complete, []answer{{0, "DELETE_IN_PROGRESS", "new", nil}}, State{Stack: complete, Resource: "DELETE_IN_PROGRESS", After: true}, 0},
+		"the cleanup, then new": {"Update", complete, []answer{{0, "DELETE_IN_PROGRESS", "old", nil}, {10 * time.Second, complete, "new", nil}}, State{Stack: complete, Resource: complete, After: true}, 30 * time.Second},
 		"the cleanup, then none": {"Update", complete, []answer{{0, "DELETE_IN_PROGRESS", "old", nil}, {10 * time.Second, "", "", errUnlisted}},
 			State{Stack: complete, Removed: true}, 30 * time.Second},
 		"the cleanup, for long":           {"Update", complete, []answer{{0, "DELETE_IN_PROGRESS", "old", nil}}, State{Stack: complete}, 30 * time.Second},
