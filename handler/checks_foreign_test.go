@@ -165,6 +165,52 @@ func TestForeignKeyNamed(t *testing.T) {
 	})
 }
 
+// TestDoubt: access does not count as verified where it is not known whether the bucket's
+// owner could read the exports, or S3 and Bitmovin would take them.
+func TestDoubt(t *testing.T) {
+	t.Parallel()
+	unread := func(permission string) string { return strings.ReplaceAll(ownerPolicy(), permission, "") }
+	ownershipUnread := strings.ReplaceAll(ownerPolicy(), `"s3:GetBucket*"`, `"s3:GetBucketVersioning","s3:GetBucketObjectLockConfiguration"`)
+	denied := func(action string) string {
+		return policyOf(`{"Effect":"Deny","Principal":"*","Action":"` + action + `","Resource":"*",
+			"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}}`)
+	}
+	for name, tc := range map[string]struct {
+		bucket     func(*aws.Bucket)
+		properties properties
+		want       string
+	}{
+		"another account's, encryption not readable": {func(b *aws.Bucket) {
+			b.Account, b.Algorithm, b.Policy = otherAccount, "aws:kms", unread(`"s3:GetEncryptionConfiguration",`)
+		}, foreignOwned, "partial"},
+		"another account's, ownership not readable": {func(b *aws.Bucket) {
+			b.Account, b.Ownership, b.Policy = otherAccount, "ObjectWriter", ownershipUnread
+		}, foreignOwned, "partial"},
+		"retention not readable": {func(b *aws.Bucket) { b.Policy = denied("s3:GetBucketObjectLockConfiguration") }, nil, "partial"},
+		"ownership not readable": {func(b *aws.Bucket) { b.Policy = denied("s3:GetBucketOwnershipControls") }, nil, "true"},
+		"a region that Bitmovin may not know, HeadBucket denied": {func(b *aws.Bucket) {
+			b.Region, b.Policy = "ap-northeast-3", denied("s3:ListBucket")
+		}, nil, "partial"},
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.EditBucket(tc.bucket)
+			checks := e.mustCheck(tc.properties)
+			if got := e.Last().Data["AccessVerified"]; got != tc.want {
+				t.Errorf("AccessVerified is %s, want %s: %v", got, tc.want, checks)
+			}
+		})
+	}
+	harness.Run(t, "a check that failed, and is only reported", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:GenerateDataKey"`)) })
+		checks := e.mustCheck(properties{"Verification": "Warn"})
+		if got := e.Last().Data["AccessVerified"]; got != "false" || checks["Encryption"] != "FAIL" {
+			t.Errorf("AccessVerified is %s, want false: %v", got, checks)
+		}
+	})
+}
+
 // TestForeignACL: in another account's bucket an object's own ACL lets its writer set it.
 // That proves nothing of the bucket's policy, which an export with an ACL needs.
 func TestForeignACL(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 )
 
@@ -62,8 +63,8 @@ func (e *env) wantProven(v verdict, unproven []string, enforced, foreign bool) {
 	}
 }
 
-// doubts returns the warnings of a verdict that say that an export may fail, or be of no
-// use to the bucket's owner.
+// doubts returns the checks of a verdict that leave it open whether an export may fail, or
+// be of no use to the bucket's owner.
 func (e *env) doubts(v verdict, foreign bool) (names []string) {
 	checks := e.Checks(v)
 	e.Cloud.View(func(s *aws.State) {
@@ -72,12 +73,12 @@ func (e *env) doubts(v verdict, foreign bool) (names []string) {
 			return // Verification Warn or Off accepts that
 		}
 		for name, doubtful := range map[string]bool{
-			"Bucket":          true,
-			"Encryption":      foreign && strings.HasPrefix(b.Algorithm, "aws:kms") && !strings.HasPrefix(b.KMSKey, "arn:aws:kms:"+b.Region+":"+b.Account),
-			"ObjectOwnership": foreign && b.Ownership != "BucketOwnerEnforced",
-			"ObjectLock":      b.Lock != nil,
+			"Bucket":          !slices.Contains(bitmovin.CloudRegions, strings.ToUpper(strings.ReplaceAll(b.Region, "-", "_"))),
+			"Encryption":      foreign && checks["Encryption"] == "WARN",
+			"ObjectOwnership": foreign && (b.Ownership != "BucketOwnerEnforced" || checks["ObjectOwnership"] == "NOT_TESTED"),
+			"ObjectLock":      b.Lock != nil || checks["ObjectLock"] == "NOT_TESTED",
 		} {
-			if doubtful && checks[name] == "WARN" {
+			if doubtful {
 				names = append(names, name)
 			}
 		}

@@ -40,6 +40,7 @@ func (p *Probe) Inspect(ctx context.Context) Bucket {
 	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	read := func() {
+		p.Report.clearDoubts()
 		parallel.Do(ctx, p.head, p.readEncryption, p.readOwnership, p.readDeletability)
 	}
 	read()
@@ -81,7 +82,7 @@ func (p *Probe) head(ctx context.Context) {
 	p.region = bucketRegion(err, p.own.Options().Region)
 	switch status := httpStatus(err); {
 	case err == nil && !isBitmovinRegion(p.region):
-		p.Report.doubt(CheckBucket, "exists in "+p.region+", a region that Bitmovin's API has no name for (CloudRegion); if it is an opt-in region, "+
+		p.Report.Set(CheckBucket, Warn, "exists in "+p.region+", a region that Bitmovin's API has no name for (CloudRegion); if it is an opt-in region, "+
 			"Bitmovin's sessions may not be valid there", "ask Bitmovin whether it exports to "+p.region+", or use a bucket in another region")
 	case err == nil:
 		p.Report.Set(CheckBucket, Pass, "exists in "+p.region, "")
@@ -94,6 +95,9 @@ func (p *Probe) head(ctx context.Context) {
 	default:
 		p.Report.Set(CheckBucket, NotTested, "could not be read: "+short(err), "")
 		p.Report.answer(CheckBucket, err)
+	}
+	if !isBitmovinRegion(p.region) {
+		p.Report.doubt(CheckBucket)
 	}
 }
 
@@ -135,6 +139,9 @@ func (p *Probe) readEncryption(ctx context.Context) {
 		}
 		p.Report.Set(CheckEncryption, Warn, "could not be read: "+short(err), fix)
 		p.Report.answer(CheckEncryption, err)
+		if p.foreign() {
+			p.Report.doubt(CheckEncryption)
+		}
 	case out.ServerSideEncryptionConfiguration != nil:
 		for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
 			if d := rule.ApplyServerSideEncryptionByDefault; d != nil {
@@ -156,7 +163,7 @@ func (p *Probe) checkWritersKey(algorithm string) {
 	byARN := strings.HasPrefix(p.keyName, "arn:") && !strings.HasSuffix(p.keyName, ":alias/aws/s3")
 	p.writersKey = p.foreign() && strings.HasPrefix(algorithm, "aws:kms") && !byARN
 	if p.writersKey {
-		p.Report.doubt(CheckEncryption, "names no customer's key by its ARN: S3 takes a key of account "+p.target.Account+
+		p.Report.warn(CheckEncryption, "names no customer's key by its ARN: S3 takes a key of account "+p.target.Account+
 			", with which the bucket's owner cannot decrypt", ownersKey)
 	}
 }
@@ -173,6 +180,9 @@ func (p *Probe) readOwnership(ctx context.Context) {
 	if err != nil && !hasCode(err, "OwnershipControlsNotFoundError") {
 		p.Report.Set(CheckObjectOwnership, NotTested, "could not be read: "+short(err), "")
 		p.Report.answer(CheckObjectOwnership, err)
+		if p.foreign() {
+			p.Report.doubt(CheckObjectOwnership)
+		}
 		return
 	}
 	if err == nil && out.OwnershipControls != nil {
@@ -184,7 +194,7 @@ func (p *Probe) readOwnership(ctx context.Context) {
 	case p.bucket.ACLsDisabled:
 		p.Report.Set(CheckObjectOwnership, Warn, "disables ACLs (BucketOwnerEnforced): an export that asks for a public ACL is refused", "")
 	case p.foreign():
-		p.Report.doubt(CheckObjectOwnership, "leaves what the role writes to account "+p.target.Account+": the bucket's owner cannot read the exports",
+		p.Report.warn(CheckObjectOwnership, "leaves what the role writes to account "+p.target.Account+": the bucket's owner cannot read the exports",
 			"its owner sets the bucket's object ownership to BucketOwnerEnforced")
 	default:
 		p.Report.Set(CheckObjectOwnership, Pass, "lets ACLs be set", "")
@@ -214,6 +224,7 @@ func (p *Probe) readDeletability(ctx context.Context) {
 		p.bucket.Versioned, p.bucket.Undeletable = true, true
 		p.Report.Set(CheckObjectLock, NotTested, "could not be read, so that no object is written: "+short(err), "")
 		p.Report.answer(CheckObjectLock, err)
+		p.Report.doubt(CheckObjectLock)
 		return
 	}
 	retention := lock.ObjectLockConfiguration != nil && lock.ObjectLockConfiguration.Rule != nil
@@ -222,7 +233,7 @@ func (p *Probe) readDeletability(ctx context.Context) {
 	p.bucket.Undeletable = retention || mfa
 	switch {
 	case retention:
-		p.Report.doubt(CheckObjectLock, "has a default retention: no object is written to check; exports cannot be deleted before it ends, "+
+		p.Report.warn(CheckObjectLock, "has a default retention: no object is written to check; exports cannot be deleted before it ends, "+
 			"and S3 takes only uploads with a checksum: whether Bitmovin sends one is not known", "")
 	case mfa:
 		p.Report.Set(CheckObjectLock, Warn, "has MFA delete: no object is written to check, as it could not be deleted", "")

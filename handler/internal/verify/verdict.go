@@ -45,6 +45,8 @@ type Check struct {
 	Answer string
 	// Required checks must be passed by a real call before access counts as verified.
 	Required bool
+	// Doubtful: exports may fail, or be of no use, for what was read, or could not be.
+	Doubtful bool
 }
 
 // A Report holds every check, in a fixed order. Several goroutines may write it.
@@ -70,10 +72,23 @@ func (r *Report) Set(name string, v Verdict, detail, fix string) {
 	r.edit(name, func(c *Check) { c.Verdict, c.Detail, c.Fix, c.Answer = v, detail, fix, "" })
 }
 
-// doubt records a warning that exports themselves may fail, or be of no use: with
+// warn records a warning that exports themselves may fail, or be of no use: with
 // one, access does not count as verified.
-func (r *Report) doubt(name, detail, fix string) {
-	r.edit(name, func(c *Check) { c.Verdict, c.Detail, c.Fix, c.Answer, c.Required = Warn, detail, fix, "", true })
+func (r *Report) warn(name, detail, fix string) {
+	r.Set(name, Warn, detail, fix)
+	r.doubt(name)
+}
+
+// doubt says that access does not count as verified unless the named check is passed.
+func (r *Report) doubt(name string) { r.edit(name, func(c *Check) { c.Doubtful = true }) }
+
+// clearDoubts is for what is read once more.
+func (r *Report) clearDoubts() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.checks {
+		r.checks[i].Doubtful = false
+	}
 }
 
 // answer records the answer that decided the named check.
@@ -110,16 +125,15 @@ func (r *Report) check(name string) Check {
 	return Check{}
 }
 
-// AccessVerified returns "true" if every required check passed by a real call,
-// "false" if one of them failed, and otherwise "partial".
+// AccessVerified returns "true" if every required check passed by a real call and
+// nothing is in doubt, "false" if a check failed, and otherwise "partial".
 func (r *Report) AccessVerified() string {
 	verified := "true"
 	for _, c := range r.Checks() {
 		switch {
-		case !c.Required || c.Verdict == Pass:
 		case c.Verdict == Fail:
 			return "false"
-		default:
+		case c.Verdict != Pass && (c.Required || c.Doubtful):
 			verified = "partial"
 		}
 	}
