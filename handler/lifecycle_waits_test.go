@@ -150,6 +150,62 @@ func TestRemovedPolicies(t *testing.T) {
 	})
 }
 
+// TestTakenByARollback: what a rollback takes away again is not believed either, though
+// it looks only once.
+func TestTakenByARollback(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		const other = "arn:aws:kms:" + region + ":" + account + ":key/9999abcd-12ab-34cd-56ef-1234567890ab"
+		e := newProviderEnv(t, late())
+		e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+		e.MustApp(base.With(properties{"KmsKeyArn": other, "Verification": "Warn"}))
+		time.Sleep(time.Minute)
+		s, _ := e.App(base.With(properties{"KmsKeyArn": keyARN}), harness.Failing())
+		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		if v := e.WantVerdict("Update", "SUCCESS", "exports"); v.Data["AccessVerified"] != "false" {
+			t.Errorf("AccessVerified is %s after the rollback: %s", v.Data["AccessVerified"], v.Data["Checks"])
+		}
+	})
+}
+
+// TestBesideItself: what one delivery of an Update has taken from the role, or given it, a
+// second one beside it does not see as a change of its own.
+func TestBesideItself(t *testing.T) {
+	t.Parallel()
+	const other = "arn:aws:kms:" + region + ":" + account + ":key/9999abcd-12ab-34cd-56ef-1234567890ab"
+	wrong := base.With(properties{"KmsKeyArn": other})
+	for after, delay := range map[string]time.Duration{"at once": 100 * time.Millisecond, "soon": 5 * time.Second} {
+		// second delivers the Update to the properties twice, and returns the second answer.
+		second := func(e *env, p properties) verdict {
+			o, err := e.Engine.Start(appStack, p.Template(nil), nil)
+			if err != nil {
+				e.Fatal(err)
+			}
+			time.Sleep(delay)
+			v := e.Deliver(e.Latest("Update").Event)
+			_, _ = o.Wait(e.Context())
+			return v
+		}
+		harness.Run(t, "taken, "+after, func(t *testing.T) {
+			e := newProviderEnv(t, late())
+			e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
+			e.MustApp(wrong.With(properties{"Verification": "Warn"}))
+			e.EditRoles(func(r *aws.Role) { r.Inline["More"] = policyOf(`{"Effect":"Allow","Action":"kms:*","Resource":"*"}`) })
+			time.Sleep(time.Minute)
+			if v := second(e, wrong); v.Status != "FAILED" {
+				t.Errorf("the second answer is %+v, want FAILED", v)
+			}
+		})
+		harness.Run(t, "given, "+after, func(t *testing.T) {
+			e := newProviderEnv(t, options{Options: aws.Options{PolicyPropagation: 15 * time.Second}})
+			e.MustApp(base.With(properties{"ObjectPrefix": "a/"}))
+			time.Sleep(5 * time.Minute)
+			if v := second(e, base.With(properties{"ObjectPrefix": "b/"})); v.Status != "SUCCESS" {
+				t.Errorf("the second answer is %+v, want SUCCESS", v)
+			}
+		})
+	}
+}
+
 // TestNothingNarrowed: an Update that takes nothing away, or long after it, waits for
 // nothing.
 func TestNothingNarrowed(t *testing.T) {

@@ -73,7 +73,9 @@ func (u *run) ensure(ctx context.Context, open bool) (opened bool, err error) {
 func (u *run) changes() changes {
 	if u.rollback {
 		former, _, _ := decode(u.r.OldResourceProperties) // what cannot be read asked for nothing
-		return u.want.against(former, u.have, policy.FullAccess(u.r.Partition))
+		c := u.want.against(former, u.have, policy.FullAccess(u.r.Partition))
+		c.lost = c.lost || former.KmsKeyARN != u.props.KmsKeyARN
+		return c
 	}
 	return u.want.compare(u.have, oldTagKeys(u.r.Event))
 }

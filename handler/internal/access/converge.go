@@ -41,6 +41,9 @@ type run struct {
 	// bounded is when the content of the provider's boundary was changed, and
 	// permitted when the role's permissions were written. Both are zero if they were not.
 	bounded, permitted time.Time
+	// beside is when another run was at work on the role, as its trust policy told: what
+	// that one has changed is not in force for longer. It is zero if none was.
+	beside time.Time
 
 	// heard is when the stack last answered.
 	heard time.Time
@@ -152,8 +155,18 @@ func (u *run) look(ctx context.Context) error {
 	}
 	if u.owns() {
 		u.report()
+		u.seeOthers()
 	}
 	return u.heed(ctx, state)
+}
+
+// seeOthers looks for another run in the trust policy, such as of the same event. A Create
+// finds a role only that an attempt of its own has made, and takes nothing from it.
+func (u *run) seeOthers() {
+	others, _ := policy.Verifiers(u.have.trust, u.provider.Verifier, time.Now())
+	if len(others) > 0 && u.r.RequestType == cfn.RequestUpdate {
+		u.beside = u.have.seen
+	}
 }
 
 // lookAround reads what the run can do without: the bucket, the boundary's date and

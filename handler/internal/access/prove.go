@@ -62,7 +62,7 @@ func (u *run) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if assumed && !u.rollback {
+	if assumed {
 		eventual.Wait(ctx, u.narrowed().Add(eventual.Narrowed))
 	}
 	var seen *role
@@ -102,7 +102,8 @@ func (u *run) lookAgain(ctx context.Context) (*role, error) {
 // lag tells what may explain what the role's calls are answered.
 func (u *run) lag() verify.Lag {
 	c := u.want.compare(u.have, nil)
-	l := verify.Lag{Changed: eventual.Later(u.have.born, u.bounded), Taken: u.bounded, Once: u.rollback}
+	others := eventual.Later(u.bounded, u.beside)
+	l := verify.Lag{Changed: eventual.Later(u.have.born, others), Taken: others, Once: u.rollback}
 	if c.permissions() {
 		l.Changed = u.permitted
 	}
@@ -115,10 +116,10 @@ func (u *run) lag() verify.Lag {
 // narrowed is when something was taken from the role that may be all that allows what
 // is checked: that is not believed before it is out of force.
 func (u *run) narrowed() time.Time {
-	if u.want.compare(u.have, nil).narrows(policy.FullAccess(u.r.Partition)) {
+	if u.changes().narrows(policy.FullAccess(u.r.Partition)) {
 		return u.permitted
 	}
-	return u.bounded
+	return eventual.Later(u.bounded, u.beside)
 }
 
 // permitAndAssume writes the permissions beside the first attempts to assume
