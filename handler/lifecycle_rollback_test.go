@@ -261,6 +261,45 @@ func TestContinuedRollback(t *testing.T) {
 	})
 }
 
+// TestRollbackToAnotherCase: the role keeps the case of the name that it was made with. A
+// rollback finds it, though the properties that it brings back name it in another.
+func TestRollbackToAnotherCase(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(*env) resources{
+		"a sibling fails": func(*env) resources { return harness.Failing() },
+		"the update fails": func(e *env) resources {
+			e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Match: func(c aws.Call) bool { return strings.HasSuffix(c.Resource, "/exports-2") },
+				Status: 409, Code: "LimitExceeded", Message: "too many"})
+			return nil
+		},
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.MustApp(base.With(properties{"RoleName": "Exports"}))
+			e.MustApp(base)
+			s, _ := e.App(base.With(replacing), fail(e))
+			e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+			e.WantRole(s, base.With(properties{"RoleName": "Exports"}))
+			if v := e.WantVerdict("Update", "SUCCESS", "Exports"); v.Data["AccessVerified"] != "true" || !strings.HasSuffix(v.Data["RoleArn"], "/Exports") {
+				t.Errorf("the attributes are %v", v.Data)
+			}
+			e.MustApp(base.With(properties{"RoleName": "EXPORTS", "VerificationTrigger": "again"}))
+			e.WantRole(s, base.With(properties{"RoleName": "Exports"}))
+		})
+	}
+	harness.Run(t, "made meanwhile", func(t *testing.T) {
+		// The Create of another delivery, whose properties an author has edited since.
+		e := newProviderEnv(t, options{})
+		e.MustApp(base.With(properties{"RoleName": "Exports"}))
+		event := e.Latest("Create").Event
+		event.ResourceProperties["RoleName"] = "exports"
+		e.Cloud.Inject(&aws.Fault{Op: "iam:GetRole", Times: 1, Status: 404, Code: "NoSuchEntity"})
+		if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "Exports" {
+			t.Errorf("the Create is %+v, want SUCCESS for Exports", v)
+		}
+	})
+}
+
 // TestBoundaryEditedMeanwhile: with another boundary on the role the function may give it no
 // policy. Where somebody edits it after the function has read the role, it is put back.
 func TestBoundaryEditedMeanwhile(t *testing.T) {

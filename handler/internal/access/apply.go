@@ -148,7 +148,10 @@ func (u *run) meet(ctx context.Context) error {
 	if !u.owns() {
 		u.wrote, u.opened = false, false
 		u.r.Report(u.r.PhysicalResourceID)
+		return u.accept(nil)
 	}
+	u.rename(u.have.name)
+	u.report()
 	return u.accept(nil)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -144,6 +145,9 @@ func (u *run) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if u.owns() {
+		u.rename(u.have.name)
+	}
 	if u.watch.GaveUp(state) {
 		state = u.lookAround(ctx)
 	}
@@ -158,6 +162,17 @@ func (u *run) look(ctx context.Context) error {
 		u.seeOthers()
 	}
 	return u.heed(ctx, state)
+}
+
+// rename takes the event's own role for the wanted one under the name that it has: names
+// are one to IAM whatever their case, and ARNs are not.
+func (u *run) rename(name string) {
+	if name == u.want.name {
+		return
+	}
+	u.want.arn = strings.TrimSuffix(u.want.arn, u.want.name) + name
+	u.want.name, u.props.RoleName = name, name
+	u.probe.Rename(name, u.want.arn)
 }
 
 // seeOthers looks for another run in the trust policy, such as of the same event. A Create

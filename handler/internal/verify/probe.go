@@ -74,6 +74,11 @@ func New(cfg aws.Config, t Target) *Probe {
 	return &Probe{Report: NewReport(), cfg: cfg, target: t, own: newS3(cfg), region: cfg.Region, began: time.Now()}
 }
 
+// Rename is for a role that turned out to have its name in another case.
+func (p *Probe) Rename(name, arn string) {
+	p.target.RoleName, p.target.RoleARN, p.target.RolePattern = name, arn, arn
+}
+
 // marker is the key of the object that the probe writes: the same on each
 // attempt of one request, so that a retry overwrites what an interrupted
 // attempt left.
