@@ -15,7 +15,8 @@ import (
 type State struct {
 	Stack, Resource string
 	// Replaced: the resource has a physical id that the event neither names nor
-	// leads to, and so the status is that of another incarnation.
+	// leads to, and so the status is that of another incarnation. Of one that is being
+	// created it is the id of a Create that failed before.
 	Replaced bool
 	// Before: the resource has the physical id that the event is to replace.
 	Before bool
@@ -52,6 +53,8 @@ func (s State) Standing(kind cfn.RequestType, rollback bool) Standing {
 	switch {
 	case s.Resource == "DELETE_SKIPPED":
 		return Overtaken // its stack is gone, and it is to stay
+	case kind == cfn.RequestCreate && s.Replaced && s.Resource == "CREATE_IN_PROGRESS":
+		return State{Stack: s.Stack, Resource: s.Resource}.standingOfCreate()
 	case s.Replaced && !rollback:
 		return s.standingOfReplaced()
 	case kind == cfn.RequestCreate:

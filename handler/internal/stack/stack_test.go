@@ -127,6 +127,8 @@ func TestStandingOfReplacedAndRemoved(t *testing.T) {
 		want  standings
 	}{
 		{State{Stack: "UPDATE_IN_PROGRESS", Resource: "UPDATE_IN_PROGRESS", Replaced: true}, standings{Overtaken, Overtaken, Awaited}},
+		{State{Stack: "UPDATE_IN_PROGRESS", Resource: "CREATE_IN_PROGRESS", Replaced: true}, standings{Awaited, Overtaken, Awaited}},
+		{State{Stack: "UPDATE_ROLLBACK_IN_PROGRESS", Resource: "CREATE_IN_PROGRESS", Replaced: true}, standings{GivenUp, Overtaken, Awaited}},
 		{State{Stack: "UPDATE_COMPLETE", Resource: "UPDATE_COMPLETE", Replaced: true}, standings{Gone, Gone, Awaited}},
 		{State{Stack: "UPDATE_IN_PROGRESS", Resource: "DELETE_IN_PROGRESS", Replaced: true}, standings{Overtaken, Overtaken, GivenUp}},
 		{State{Stack: "DELETE_IN_PROGRESS", Resource: "UPDATE_COMPLETE", Replaced: true}, standings{GivenUp, GivenUp, GivenUp}},
