@@ -103,6 +103,34 @@ func removedFromItsStack(t *testing.T) {
 	}
 }
 
+// TestRemovedAtTheDeadline: a late request makes the role of a resource that is removed
+// meanwhile, and learns that only in its clean-up, which has seconds.
+func TestRemovedAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"Create", "Update"} {
+		harness.Run(t, kind, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.MustApp(base)
+			if kind == "Update" {
+				e.MustApp(base.With(replacing))
+			}
+			e.DeleteRolesByHand() // so that it makes the role
+			making, removed := newSignal(), newSignal()
+			e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 1, Do: func() {
+				making.send()
+				removed.wait()
+			}})
+			e.Cloud.Inject(&aws.Fault{Op: "iam:UpdateAssumeRolePolicy", Hang: true})
+			i := e.again(e.Latest(kind))
+			making.wait()
+			e.removeResource()
+			removed.send()
+			i.Wait()
+			e.WantNoRoles()
+		})
+	}
+}
+
 // TestRetained: a role that the stack has retained stays, whatever comes late.
 func TestRetained(t *testing.T) {
 	t.Parallel()

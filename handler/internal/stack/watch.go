@@ -120,9 +120,14 @@ func (w *Watch) removed(stack string, res resource) bool {
 	return res.unlisted && (w.r.RequestType == cfn.RequestUpdate || w.listed || !working)
 }
 
-// confirm asks once more, after a while, whether the stack has no such resource.
+// confirm asks once more, after a while, whether the stack has no such resource. A
+// clean-up has less time than that.
 func (w *Watch) confirm(ctx context.Context) bool {
-	eventual.Wait(ctx, time.Now().Add(eventual.Unlisted))
+	pause := eventual.Unlisted
+	if deadline, ok := ctx.Deadline(); ok {
+		pause = min(pause, time.Until(deadline)/2)
+	}
+	eventual.Wait(ctx, time.Now().Add(pause))
 	return ctx.Err() == nil && w.askResource(ctx, time.Time{}).unlisted
 }
 
