@@ -90,6 +90,16 @@ func narrowedBoundary(t *testing.T) {
 		_, _ = e.App(again(base), nil)
 		e.wantFailed("Update", narrowed)
 	})
+	harness.Run(t, "because somebody's is taken away again", func(t *testing.T) {
+		e := newHouse(t, 8*time.Second)
+		e.narrow()
+		time.Sleep(time.Minute)
+		e.MustApp(base.With(properties{"Verification": "Warn"}))
+		e.editRolesAfter("iam:UpdateAssumeRolePolicy", 1, func(r *aws.Role) { r.Boundary = administratorAccess })
+		_, _ = e.App(base.With(properties{"ObjectPrefix": "exports/"}), nil)
+		e.WantLogged("the permissions boundary was changed meanwhile and is put back")
+		e.wantFailed("Update", narrowed)
+	})
 	harness.Run(t, "and widened again", func(t *testing.T) {
 		e := newHouse(t, 30*time.Second)
 		e.MustApp(base)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -207,7 +208,29 @@ func (u *run) restoreBoundary(ctx context.Context) bool {
 		return false
 	}
 	u.r.Log.WarnContext(ctx, "the permissions boundary was changed meanwhile and is put back", "role", u.want.name, "boundary", seen.boundary)
-	return u.putBoundary(ctx) == nil
+	if u.putBoundary(ctx) != nil {
+		return false
+	}
+	u.boundaryBack.set(time.Now())
+	return true
+}
+
+// A moment is a time that calls side by side may set; zero until one does.
+type moment struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (m *moment) set(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = at
+}
+
+func (m *moment) get() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
 }
 
 func (u *run) putPolicy(ctx context.Context) error {

@@ -45,6 +45,8 @@ type run struct {
 	// beside is when another run was at work on the role, as its trust policy told: what
 	// that one has changed is not in force for longer. It is zero if none was.
 	beside time.Time
+	// boundaryBack is when the boundary was put back that somebody had changed meanwhile.
+	boundaryBack moment
 
 	// heard is when the stack last answered.
 	heard time.Time

@@ -102,8 +102,8 @@ func (u *run) lookAgain(ctx context.Context) (*role, error) {
 // lag tells what may explain what the role's calls are answered.
 func (u *run) lag() verify.Lag {
 	c := u.want.compare(u.have, nil)
-	others := eventual.Later(u.bounded, u.beside)
-	l := verify.Lag{Changed: eventual.Later(u.have.born, others), Taken: others, Once: u.rollback}
+	beside := u.changedBeside()
+	l := verify.Lag{Changed: eventual.Later(u.have.born, beside), Taken: beside, Once: u.rollback}
 	if c.permissions() {
 		l.Changed = u.permitted
 	}
@@ -119,7 +119,14 @@ func (u *run) narrowed() time.Time {
 	if u.changes().narrows(policy.FullAccess(u.r.Partition)) {
 		return u.permitted
 	}
-	return eventual.Later(u.bounded, u.beside)
+	return u.changedBeside()
+}
+
+// changedBeside is when what the role may do last changed otherwise than by what this
+// run set out to do: by the content of its boundary, by another run, or because
+// somebody's boundary was taken from it again.
+func (u *run) changedBeside() time.Time {
+	return eventual.Later(eventual.Later(u.bounded, u.beside), u.boundaryBack.get())
 }
 
 // permitAndAssume writes the permissions beside the first attempts to assume
