@@ -218,3 +218,19 @@ func TestMarkerStays(t *testing.T) {
 		})
 	}
 }
+
+// TestVersionsKeptMeanwhile: somebody enables the bucket's versioning once it was read.
+// Then a deletion without a version's id would leave the marker behind a delete marker.
+func TestVersionsKeptMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"s3:GetBucketVersioning", "s3:DeleteObject", "s3:PutObject"} {
+		harness.Run(t, "after "+op, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.Cloud.Inject(&aws.Fault{Op: op, Times: 1, After: true, Do: func() {
+				e.EditBucket(func(b *aws.Bucket) { b.Versioning = "Enabled" })
+			}})
+			e.MustApp(base)
+			e.WantCleanBucket()
+		})
+	}
+}

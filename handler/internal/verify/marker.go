@@ -23,7 +23,7 @@ func (p *Probe) Prepare(ctx context.Context) {
 	defer cancel()
 	err := p.patiently(ctx, func(ctx context.Context) error {
 		if !p.bucket.Versioned {
-			return p.deleteVersion(ctx, p.marker(), nil)
+			return p.removeUnversioned(ctx)
 		}
 		return parallel.Try(ctx,
 			func(ctx context.Context) error { return p.removeVersions(ctx, p.marker(), always) },
@@ -66,9 +66,24 @@ func (p *Probe) removeWritten(ctx context.Context) error {
 		case p.bucket.Versioned:
 			return p.removeVersions(ctx, p.marker(), always)
 		default:
-			return p.deleteVersion(ctx, p.marker(), nil)
+			return p.removeUnversioned(ctx)
 		}
 	})
+}
+
+// removeUnversioned deletes the marker in a bucket that kept no versions when it was
+// read. Where somebody has enabled them since, that hides it behind a delete marker,
+// and S3 says so: then every version is to go.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
+func (p *Probe) removeUnversioned(ctx context.Context) error {
+	out, err := p.own.DeleteObject(ctx, &s3.DeleteObjectInput{
+		Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.marker()),
+	})
+	if err != nil || !aws.ToBool(out.DeleteMarker) {
+		return err
+	}
+	p.bucket.Versioned = true
+	return p.removeVersions(ctx, p.marker(), always)
 }
 
 // always takes every key.
