@@ -154,6 +154,32 @@ func TestRetained(t *testing.T) {
 			}
 			e.DeleteRolesByHand()
 		})
+		harness.Run(t, kind+", while the stack deletes something else", func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			sibling := resources{"After": map[string]any{
+				"Type": "AWS::Logs::LogGroup", "DependsOn": logicalID, "Properties": map[string]any{"LogGroupName": "after"},
+			}}
+			for _, prefix := range []string{"", "exports/"} {
+				p := base.With(properties{"ObjectPrefix": prefix})
+				text := strings.Replace(string(p.Template(sibling)), `"Type":"Custom`, `"DeletionPolicy":"Retain","Type":"Custom`, 1)
+				if _, err := e.DeployText(appStack, []byte(text), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			event, before := e.Latest(kind).Event, e.ExportRole()
+			e.Listen(func(happened cloudformation.Event) {
+				if happened.LogicalID == "After" && happened.Status == "DELETE_IN_PROGRESS" {
+					e.Deliver(event)
+				}
+			})
+			if _, err := e.Engine.Delete(t.Context(), appStack); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(before, e.ExportRole()); diff != "" {
+				t.Errorf("the role was touched (-before +after):\n%s", diff)
+			}
+			e.DeleteRolesByHand()
+		})
 	}
 }
 

@@ -59,7 +59,11 @@ func (s State) Standing(kind cfn.RequestType, rollback bool) Standing {
 		return s.standingOfReplaced()
 	case kind == cfn.RequestCreate:
 		return s.standingOfCreate()
-	case strings.HasPrefix(s.Resource, "DELETE_"), strings.HasPrefix(s.Stack, "DELETE_"):
+	case strings.HasPrefix(s.Resource, "DELETE_"):
+		return GivenUp
+	case strings.HasPrefix(s.Stack, "DELETE_") && s.Answered() && !s.Replaced && !s.Before:
+		return Awaited // its Delete is yet to come, with its id; or it is to be retained
+	case strings.HasPrefix(s.Stack, "DELETE_"):
 		return GivenUp
 	case s.Removed, rollback && s.Before && s.Stack != "" && !s.RollingBack():
 		return Gone

@@ -106,9 +106,26 @@ func TestStandingByResource(t *testing.T) {
 }
 
 // A stack may roll back or be deleted around a resource that is complete: its
-// Create has had its answer, and its Delete comes with its id.
-func TestStandingOfCompleteCreate(t *testing.T) {
+// Create has had its answer, and its Delete comes with its id. So it does for an
+// Update, unless the resource still has the id that the Update was to replace.
+func TestStandingOfComplete(t *testing.T) {
 	t.Parallel()
+	for _, stack := range []string{"DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_COMPLETE"} {
+		for _, test := range []struct {
+			state State
+			want  Standing
+		}{
+			{State{Stack: stack, Resource: "UPDATE_COMPLETE"}, Awaited},
+			{State{Stack: stack, Resource: "CREATE_COMPLETE"}, Awaited},
+			{State{Stack: stack, Resource: "UPDATE_COMPLETE", Before: true}, GivenUp},
+			{State{Stack: stack, Resource: "UPDATE_FAILED"}, GivenUp},
+			{State{Stack: stack, Resource: "DELETE_COMPLETE"}, GivenUp},
+		} {
+			if got := test.state.Standing(cfn.RequestUpdate, false); got != test.want {
+				t.Errorf("%+v: got %v, want %v", test.state, got, test.want)
+			}
+		}
+	}
 	for _, stack := range types.StackStatus("").Values() {
 		if got := (State{Stack: string(stack), Resource: "CREATE_COMPLETE"}).Standing(cfn.RequestCreate, false); got != Awaited {
 			t.Errorf("%s: got %v, want awaited", stack, got)
