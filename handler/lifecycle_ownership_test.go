@@ -91,3 +91,29 @@ func twoStacks(t *testing.T) {
 		t.Errorf("the first stack's role changed (-before +after):\n%s", diff)
 	}
 }
+
+// TestTagsTakenAway: a role whose tags somebody takes away is nobody's, so that an Update
+// and its rollback fail; the reason says what to do, and then the rollback can be continued.
+func TestTagsTakenAway(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		owner := e.ExportRole().Tags
+		e.EditRoles(func(r *aws.Role) { r.Tags = nil })
+		s, _ := e.App(again(base), nil)
+		e.WantStatus(s, "UPDATE_ROLLBACK_FAILED")
+		v := e.WantVerdict("Update", "FAILED", "exports", "the role name exports is taken by", "somebody else")
+		for key, value := range owner {
+			if !strings.Contains(v.Reason, key+" "+value) {
+				t.Errorf("the reason does not say %s %s: %s", key, value, v.Reason)
+			}
+		}
+		e.EditRoles(func(r *aws.Role) { r.Tags = owner })
+		s, err := e.tryToContinue(s)
+		if err != nil {
+			t.Error(err)
+		}
+		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		e.WantRole(s, base)
+	})
+}

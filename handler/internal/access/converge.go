@@ -230,7 +230,7 @@ func (u *run) report() {
 func (u *run) accept(unknown error) error {
 	switch {
 	case u.have != nil && !u.owns():
-		return fmt.Errorf("the role name %s is taken by %s, owned by %s: choose another RoleName", u.have.name, u.have.arn, u.have.owner())
+		return fmt.Errorf("the role name %s is taken by %s, owned by %s: %s", u.have.name, u.have.arn, u.have.owner(), u.regain())
 	case u.have != nil && u.have.arn != u.want.arn:
 		return fmt.Errorf("the role %s is not below the provider's path %s: choose another RoleName", u.have.arn, u.want.path)
 	case u.rollback:
@@ -245,6 +245,16 @@ func (u *run) accept(unknown error) error {
 		return u.probe.Report.Err()
 	}
 	return nil
+}
+
+// regain says what to do about a role of the wanted name that is not the event's. The
+// one that an Update or a rollback is about was, and has lost its tags or was made again.
+func (u *run) regain() string {
+	if !sameName(u.want.name, u.r.PhysicalResourceID) {
+		return "choose another RoleName"
+	}
+	return fmt.Sprintf("if it is this resource's, give it back the tags %s %s and %s %s; else delete it, or choose another RoleName",
+		tagStackID, u.r.StackID, tagLogicalID, u.r.LogicalResourceID)
 }
 
 // attributes returns the resource's attributes.
