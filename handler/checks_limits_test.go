@@ -230,7 +230,7 @@ func TestVersionsKeptMeanwhile(t *testing.T) {
 				e.EditBucket(func(b *aws.Bucket) { b.Versioning = "Enabled" })
 			}})
 			e.MustApp(base)
-			e.WantCleanBucket()
+			e.WantNoMarkers()
 		})
 	}
 }

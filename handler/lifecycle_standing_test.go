@@ -567,3 +567,27 @@ func TestKilledAfterItsDelete(t *testing.T) {
 		e.WantNoRoles()
 	})
 }
+
+// TestNamedLikeMadeUp: the role's name begins as the ids do that CloudFormation makes up. An
+// Update that comes late sees all the same that the resource has another role by now.
+func TestNamedLikeMadeUp(t *testing.T) {
+	t.Parallel()
+	named := func(name string) properties {
+		return base.With(properties{"RoleName": appStack + "-" + logicalID + "-" + name})
+	}
+	for _, kind := range []string{"Create", "Update"} {
+		harness.Run(t, kind, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.MustApp(named("v1"))
+			if kind == "Update" {
+				e.MustApp(named("v2"))
+			}
+			event := e.Latest(kind).Event
+			s := e.MustApp(named("v3"))
+			if v := e.Deliver(event); v.Status != "FAILED" {
+				t.Errorf("the late %s is %+v, want FAILED", kind, v)
+			}
+			e.WantRole(s, named("v3"))
+		})
+	}
+}

@@ -64,7 +64,7 @@ func (w *Watch) Ask(ctx context.Context) State {
 		removed = w.removed(stack, res) && w.confirm(ctx)
 	}
 	w.listed = w.listed || res.status != ""
-	s := State{Stack: stack, Resource: res.status, Replaced: w.foreign(res.id), Before: w.before(res), After: w.after(res), Removed: removed}
+	s := State{Stack: stack, Resource: res.status, Replaced: w.foreign(res), Before: w.before(res), After: w.after(res), Removed: removed}
 	if w.former(res) {
 		s.Resource, s.Before = "", false
 	}
@@ -131,12 +131,15 @@ func (w *Watch) confirm(ctx context.Context) bool {
 	return ctx.Err() == nil && w.askResource(ctx, time.Time{}).unlisted
 }
 
-// foreign reports whether a physical id is another's than the event's.
-func (w *Watch) foreign(id string) bool {
-	if id == "" || w.own == "" || same(id, w.own) || MadeUp(w.r, id) {
+// foreign reports whether the resource has another's physical id than the event's. An
+// id that is made up is nobody's; where the resource was complete once, it has the id that
+// its Create reported, whatever that looks like.
+func (w *Watch) foreign(res resource) bool {
+	completed := res.status == "CREATE_COMPLETE" || strings.HasPrefix(res.status, "UPDATE_")
+	if res.id == "" || w.own == "" || same(res.id, w.own) || !completed && MadeUp(w.r, res.id) {
 		return false
 	}
-	return w.r.RequestType == cfn.RequestCreate || !same(id, w.r.PhysicalResourceID)
+	return w.r.RequestType == cfn.RequestCreate || !same(res.id, w.r.PhysicalResourceID)
 }
 
 // MadeUp reports whether a physical id of an event's resource stands for nothing: its
