@@ -132,8 +132,8 @@ func TestOwnersMayAllowTheCheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := x.Last()
-		if got := v.Data["AccessVerified"]; got != "true" {
-			t.Errorf("AccessVerified = %s, want true", got)
+		if got := v.Data["AccessVerified"]; got != "partial" {
+			t.Errorf("AccessVerified = %s, want partial: whether the owner can read is not known", got)
 		}
 		if got := x.Checks(v)["NoReadAccess"]; got != "NOT_TESTED" {
 			t.Errorf("NoReadAccess is %s, want NOT_TESTED", got)

@@ -100,6 +100,16 @@ func narrowedBoundary(t *testing.T) {
 		e.WantLogged("the permissions boundary was changed meanwhile and is put back")
 		e.wantFailed("Update", narrowed)
 	})
+	harness.Run(t, "while the stack rolls back, which looks once", func(t *testing.T) {
+		e := newHouse(t, 8*time.Second)
+		e.MustApp(base)
+		e.OnNth(2, "UPDATE_IN_PROGRESS", e.narrow)
+		s, _ := e.App(base.With(properties{"ObjectPrefix": "exports/"}), harness.Failing())
+		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		if got := e.WantVerdict("Update", "SUCCESS", "exports").Data["AccessVerified"]; got != "false" {
+			t.Errorf("AccessVerified is %s, want false", got)
+		}
+	})
 	harness.Run(t, "and widened again", func(t *testing.T) {
 		e := newHouse(t, 30*time.Second)
 		e.MustApp(base)

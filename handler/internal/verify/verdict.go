@@ -125,15 +125,16 @@ func (r *Report) check(name string) Check {
 	return Check{}
 }
 
-// AccessVerified returns "true" if every required check passed by a real call and
-// nothing is in doubt, "false" if a check failed, and otherwise "partial".
+// AccessVerified returns "true" if every required check passed by a real call, no
+// other failed and nothing is in doubt, "false" if a required one failed, and otherwise
+// "partial".
 func (r *Report) AccessVerified() string {
 	verified := "true"
 	for _, c := range r.Checks() {
 		switch {
-		case c.Verdict == Fail:
+		case c.Required && c.Verdict == Fail:
 			return "false"
-		case c.Verdict != Pass && (c.Required || c.Doubtful):
+		case c.Verdict == Fail, c.Verdict != Pass && (c.Required || c.Doubtful):
 			verified = "partial"
 		}
 	}
