@@ -523,3 +523,21 @@ func TestWaitsPage(t *testing.T) {
 	b.WriteString("| the stack rolls back: the role's calls; a check's marker that is to be removed | none |\n")
 	generated(t, "waits", b.String())
 }
+
+// TestGone: a role that somebody deletes while an Update works on it is not waited for,
+// though its path denies the calls as a policy does that is not in force yet.
+func TestGone(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		time.Sleep(time.Hour)
+		e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Times: 1, Do: e.DeleteRolesByHand})
+		start := time.Now()
+		if _, err := e.App(base.With(properties{"ObjectPrefix": "b/"}), nil); err == nil {
+			t.Error("the update succeeded")
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("the Update and its rollback took %v", took)
+		}
+	})
+}

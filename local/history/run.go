@@ -39,7 +39,7 @@ var boundaries = []string{"arn:aws:iam::" + harness.Account + ":policy/house-1",
 type Result struct {
 	// Violations of the promises; none if all held.
 	Violations []harness.Fault
-	// Calls of the cloud, a line each.
+	// Calls of the cloud, a line each, where a promise was broken.
 	Calls []string
 	// Operations is how many operations of stacks there were.
 	Operations int
@@ -52,7 +52,11 @@ func Run(t *testing.T, h History, program lambda.Program) (r Result) {
 	harness.InBubble(t, func(t *testing.T) {
 		tb = &harness.Recorder{TB: t}
 		l := begin(tb, h, program)
-		defer func() { r.Calls, r.Operations = l.calls(), l.operations }()
+		defer func() {
+			if r.Operations = l.operations; tb.Failed() {
+				r.Calls = l.calls()
+			}
+		}()
 		defer func() {
 			if p := recover(); p != nil {
 				tb.Errorf("panic: %v", p)

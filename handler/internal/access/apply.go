@@ -17,14 +17,20 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
-// write makes a call that writes the role. What was just seen or made may still
-// not be there for IAM, and where the role is not there yet its path cannot allow
-// the call. Where somebody has edited the boundary meanwhile, it is what denies the
-// call. One that vanished is never made again.
+// write makes a call that writes the role. What was just seen or made may still not be
+// there for IAM; one that is gone is never made again, and its path allows nothing.
+// Where somebody has edited the boundary meanwhile, it is what denies the call.
 func (u *run) write(ctx context.Context, call func(context.Context) error) error {
 	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		err := call(ctx)
-		if verify.Denied(err) && u.restoreBoundary(ctx) {
+		if !verify.Denied(err) && !isNotFound(err) {
+			return time.Time{}, err
+		}
+		seen, lookErr := u.getRole(ctx, u.want.name)
+		switch {
+		case lookErr == nil && seen == nil:
+			return u.have.born.Add(eventual.JustMade), err
+		case lookErr == nil && verify.Denied(err) && u.restoreBoundary(ctx, seen):
 			err = call(ctx)
 		}
 		if isNotFound(err) {
@@ -202,9 +208,8 @@ func (u *run) putBoundary(ctx context.Context) error {
 
 // restoreBoundary puts back the boundary, without which the function may give the
 // role no permission, where the role has another. It reports whether it did.
-func (u *run) restoreBoundary(ctx context.Context) bool {
-	seen, err := u.getRole(ctx, u.want.name)
-	if err != nil || seen == nil || !seen.ownedBy(u.r.Event) || !u.want.compare(seen, nil).boundary {
+func (u *run) restoreBoundary(ctx context.Context, seen *role) bool {
+	if !seen.ownedBy(u.r.Event) || !u.want.compare(seen, nil).boundary {
 		return false
 	}
 	u.r.Log.WarnContext(ctx, "the permissions boundary was changed meanwhile and is put back", "role", u.want.name, "boundary", seen.boundary)
