@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -123,12 +124,16 @@ func newMoto(t *testing.T) *motoAccount {
 	if _, err := sts.NewFromConfig(m.config(nil)).GetCallerIdentity(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
+	_, err = m.iam.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: sdk.String(path.Base(houseBoundary)), PolicyDocument: sdk.String(anything)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	policies := functionPolicies(t)
-	// moto asks for * on a role that does not exist and on a stack, AWS for the
-	// ARN; and for s3:HeadBucket, where AWS asks for s3:ListBucket.
+	// moto asks for * on a role that does not exist, on a policy and on a stack, AWS
+	// for the ARN; and for s3:HeadBucket, where AWS asks for s3:ListBucket.
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 	// https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
-	policies["OfMoto"] = policyOf(`{"Effect":"Allow","Action":["iam:GetRole","iam:CreateRole","cloudformation:Describe*","s3:HeadBucket"],"Resource":"*"}`)
+	policies["OfMoto"] = policyOf(`{"Effect":"Allow","Action":["iam:GetRole","iam:GetPolicy","iam:CreateRole","cloudformation:Describe*","s3:HeadBucket"],"Resource":"*"}`)
 	key := m.makeUser(policies)
 	m.exporter = credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, "")
 	m.function = lambda.New(lambda.Config{
