@@ -268,6 +268,19 @@ func TestCancelledWhileItWaits(t *testing.T) {
 			t.Error("the role was made")
 		}
 	})
+	harness.Run(t, "for an answer, before it writes", func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(base)
+		written := newSignal() // by the rollback, which then waits for its answer
+		e.Cloud.Inject(&aws.Fault{Op: "s3:HeadBucket", Times: 1, Do: func() { written.wait() }})
+		e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Times: 1, After: true, Do: func() {
+			written.send()
+			time.Sleep(4 * time.Second)
+		}})
+		s := cancel(e, base.With(properties{"ObjectPrefix": "b/"}), 2*time.Second)
+		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
+		e.WantRole(s, base)
+	})
 	for name, p := range map[string]properties{"in place": base.With(properties{"ExternalId": "external-id-2"}), "replacing": base.With(replacing)} {
 		harness.Run(t, "for IAM to show the trust policy, "+name, func(t *testing.T) {
 			e := newProviderEnv(t, options{Options: aws.Options{ReadLag: 8 * time.Second}})

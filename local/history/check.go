@@ -122,6 +122,9 @@ func (l *life) check(st *stack) {
 	if o != nil {
 		l.wantAnswers(st)
 	}
+	if st.own && st.cancelled {
+		l.dropMarkers() // the check may have lost its function, or the bucket, while it was at work
+	}
 	switch s.Status {
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE":
 		if o != nil {
@@ -130,9 +133,6 @@ func (l *life) check(st *stack) {
 	case "UPDATE_ROLLBACK_COMPLETE":
 	case "ROLLBACK_COMPLETE", "DELETE_COMPLETE":
 		l.dropRetained(st, "")
-		if st.own && st.cancelled {
-			l.dropMarkers() // the check may have lost its function while it was at work
-		}
 		l.wantNothing(st, s)
 		st.edits = nil
 		if o != nil {

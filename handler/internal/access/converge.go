@@ -153,8 +153,12 @@ func (u *run) look(ctx context.Context) error {
 	if u.watch.GaveUp(state) {
 		state = u.lookAround(ctx)
 	}
-	state = u.refresh(ctx, state)
-	u.rollback = u.r.RequestType == cfn.RequestUpdate && state.RollingBack()
+	first := state
+	if state = u.refresh(ctx, state); first.Stack == "" {
+		first = state
+	}
+	// An Update whose stack begins to roll back while it looks is what is rolled back.
+	u.rollback = u.r.RequestType == cfn.RequestUpdate && first.RollingBack()
 	if u.rollback && u.props.AccessMode == full && !u.provider.AllowFull {
 		u.r.Log.WarnContext(ctx, "the provider does not allow Full any more: the role is restored as Restricted")
 		u.props.AccessMode = restricted
