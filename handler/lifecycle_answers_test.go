@@ -131,7 +131,7 @@ func TestThirdDelivery(t *testing.T) {
 			e.Delete(stackName)
 			configured := false
 			for _, event := range e.Stack(id).Events {
-				if event.LogicalID == "ProviderFunctionEventInvokeConfig" {
+				if event.LogicalID == "EventInvokeConfig" {
 					configured = event.Status == "CREATE_COMPLETE"
 				}
 				if strings.HasPrefix(event.Type, "Custom::") && !configured {
