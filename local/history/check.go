@@ -123,7 +123,10 @@ func (l *life) check(st *stack) {
 		l.wantAnswers(st)
 	}
 	if st.own && st.cancelled {
-		l.dropMarkers() // the check may have lost its function, or the bucket, while it was at work
+		// The request may have lost its function, or its permissions, while it was at work.
+		if l.dropMarkers(); l.struck && !strings.HasPrefix(s.Status, "UPDATE_") {
+			l.dropAll(st)
+		}
 	}
 	switch s.Status {
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE":
@@ -235,7 +238,7 @@ func lastFailures(s *cloudformation.Stack) string {
 // the role or taken its tags.
 func (l *life) free(st *stack, s *cloudformation.Stack) {
 	taken := func(edit string) bool { return edit == "the role deleted" || edit == "no ownership tags" }
-	if !slices.ContainsFunc(st.edits, taken) {
+	if !slices.ContainsFunc(st.edits, taken) && (!st.own || !st.cancelled || !l.struck) {
 		l.env.Errorf("step %d: %s is stuck in %s: %s", l.number, st.name, s.Status, lastFailures(s))
 	}
 	l.dropUntagged()
@@ -250,7 +253,7 @@ func (l *life) free(st *stack, s *cloudformation.Stack) {
 		l.env.Fatalf("step %d: %s in %s: %v", l.number, st.name, s.Status, err)
 	}
 	l.operations++
-	st.edits = nil
+	st.edits, st.boundary = nil, l.boundary // which a role that is made again gets
 	if _, err := o.Wait(context.WithoutCancel(l.env.Context())); err != nil {
 		l.env.Errorf("step %d: %s is stuck for good: %v", l.number, st.name, err)
 	}
@@ -266,6 +269,16 @@ func (l *life) dropRetained(st *stack, keep string) {
 		maps.DeleteFunc(s.Roles, func(_ string, r *aws.Role) bool {
 			return r.Tags[tagStackID] == st.id && r.Tags["bitmovin-export-access:logical-id"] != keep
 		})
+	})
+}
+
+// dropAll deletes by hand the roles and outputs of a stack.
+func (l *life) dropAll(st *stack) {
+	l.env.Cloud.Edit(func(s *aws.State) {
+		maps.DeleteFunc(s.Roles, func(_ string, r *aws.Role) bool { return r.Tags[tagStackID] == st.id })
+	})
+	l.env.API.Edit(func(s *bitmovin.State) {
+		s.Outputs = slices.DeleteFunc(s.Outputs, func(o *bitmovin.Output) bool { return strings.Contains(string(o.CustomData), st.id) })
 	})
 }
 

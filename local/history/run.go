@@ -96,7 +96,8 @@ type life struct {
 	// lingers: since it was settled, a check was killed, and may have left the verifier
 	// statement until it expires. marks: a call was slow, and may have written a marker
 	// when nobody waits for it.
-	lingers, marks bool
+	// struck: since it was settled, there was a mishap.
+	lingers, marks, struck bool
 
 	mu sync.Mutex // guards what edit writes
 }
@@ -321,6 +322,7 @@ func (l *life) redeliver(index int) {
 
 // strike injects a mishap, which is over when the steps beside each other are settled.
 func (l *life) strike(m Mishap, stack int) {
+	l.struck = true
 	if m.What == "late event" {
 		l.delay(m.For)
 		return
@@ -399,7 +401,7 @@ func (l *life) settle() {
 	l.over = new(atomic.Bool)
 	l.env.API.Heal()
 	l.delay(0)
-	time.Sleep(l.env.Lag())
+	time.Sleep(l.env.Lag() + time.Millisecond) // no step begins in the instant in which another ends
 	if l.lingers {
 		time.Sleep(timeout)
 		l.lingers = false
@@ -407,6 +409,7 @@ func (l *life) settle() {
 	for _, st := range l.stacks {
 		l.check(st)
 	}
+	l.struck = false
 	l.env.WantBystanders()
 	if !l.marks {
 		l.env.WantNoMarkers()
