@@ -124,7 +124,7 @@ func (l *life) check(st *stack) {
 	}
 	if st.own && st.cancelled {
 		// The request may have lost its function, or its permissions, while it was at work.
-		if l.dropMarkers(); l.struck && !strings.HasPrefix(s.Status, "UPDATE_") {
+		if l.dropMarkers(); l.struck && (strings.HasPrefix(s.Status, "ROLLBACK_") || strings.HasPrefix(s.Status, "DELETE_")) {
 			l.dropAll(st)
 		}
 	}
