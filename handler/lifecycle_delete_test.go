@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -87,6 +88,19 @@ func deletedTwice(t *testing.T) {
 		e.Cloud.Inject(&aws.Fault{Op: "iam:ListRolePolicies", Times: 6, Code: "Throttling", Message: "Rate exceeded"})
 		e.Delete(appStack)
 		e.WantVerdict("Delete", "SUCCESS", "exports")
+	})
+}
+
+// TestDeletedBeforeItIsSeen: IAM does not show the role yet, and is slow to say so.
+func TestDeletedBeforeItIsSeen(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newProviderEnv(t, options{Options: aws.Options{ReadLag: 4 * time.Second}})
+		time.Sleep(e.Lag())
+		e.MustApp(base.With(properties{"Verification": "Off"}))
+		e.Cloud.Inject(&aws.Fault{Op: "iam:ListRolePolicies", Skip: 1, Times: 1, Hang: true})
+		e.Delete(appStack)
+		e.WantVerdict("Delete", "SUCCESS", "exports")
+		e.WantNoRoles()
 	})
 }
 

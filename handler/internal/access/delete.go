@@ -79,6 +79,7 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 	begun := time.Now()
 	var taken time.Time // when the role was first deleted
 	return eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
+		asked := time.Now()
 		var found *role
 		used := false
 		parallel.Do(ctx,
@@ -88,7 +89,7 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 		switch {
 		case err != nil:
 			return time.Time{}, err
-		case found == nil && taken.IsZero() && time.Since(begun) < doubt:
+		case found == nil && taken.IsZero() && asked.Before(begun.Add(doubt)):
 			return begun.Add(doubt), nil
 		case found == nil:
 			a.removeLeftovers(ctx, r, name, "")

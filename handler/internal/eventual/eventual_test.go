@@ -156,6 +156,22 @@ func TestEndsInACall(t *testing.T) {
 	}
 }
 
+// What was asked in the window and answered after it is asked once more.
+func TestSlowAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start, calls := time.Now(), 0
+		err := Repeat(t.Context(), func(context.Context) (time.Time, error) {
+			calls++
+			time.Sleep(8 * time.Second)
+			return start.Add(5 * time.Second), errYet
+		})
+		if took := time.Since(start); !errors.Is(err, errYet) || calls != 2 || took != 16*time.Second {
+			t.Errorf("got %v after %d calls and %v, want the last error after two calls and 16 s", err, calls, took)
+		}
+	})
+}
+
 // A window is that of the answer: another one may close it, or open another.
 func TestWindowOfTheAnswer(t *testing.T) {
 	t.Parallel()
