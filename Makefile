@@ -89,7 +89,7 @@ test: ## Run the tests
 	$(GO_TEST) -timeout 10m ./...
 
 .PHONY: test-all
-test-all: test ## Run the tests, and 20,000 random histories (some ten minutes)
+test-all: test ## Run the tests, and 20,000 random histories (some fifteen minutes)
 	$(GO_TEST) -count=1 -timeout 60m -run '^TestHistories$$' -v ./handler -histories 20000
 
 .PHONY: test-race
