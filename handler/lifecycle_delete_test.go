@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
@@ -19,15 +20,7 @@ func cancelledCreate(t *testing.T) {
 			harness.Run(t, name+", "+id, func(t *testing.T) { deletedWhileCreated(t, p, id) })
 		}
 		harness.Run(t, name, func(t *testing.T) {
-			e := newProviderEnv(t, options{})
-			made := newSignal()
-			e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 1, After: true, Reset: true, Do: func() { e.Kill(); made.send() }})
-			e.Track(appStack)
-			o, err := e.Engine.Start(appStack, p.Template(nil), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			made.wait()
+			e, o := killedCreate(t, p)
 			o.Cancel()
 			s, _ := o.Wait(t.Context())
 			e.WantStatus(s, "ROLLBACK_COMPLETE")
@@ -40,9 +33,9 @@ func cancelledCreate(t *testing.T) {
 	}
 }
 
-// deletedWhileCreated has a Delete with an id that is no role's come while a Create that
-// was killed waits for its next delivery.
-func deletedWhileCreated(t *testing.T, p properties, id string) {
+// killedCreate returns the environment and the operation of a Create that was killed once
+// it had made the role, and waits for its next delivery.
+func killedCreate(t *testing.T, p properties) (*env, *cloudformation.Operation) {
 	t.Helper()
 	e := newProviderEnv(t, options{})
 	made := newSignal()
@@ -53,6 +46,14 @@ func deletedWhileCreated(t *testing.T, p properties, id string) {
 		t.Fatal(err)
 	}
 	made.wait()
+	return e, o
+}
+
+// deletedWhileCreated has a Delete with an id that is no role's come while a Create that
+// was killed waits for its next delivery.
+func deletedWhileCreated(t *testing.T, p properties, id string) {
+	t.Helper()
+	e, o := killedCreate(t, p)
 	event := e.Latest("Create").Event
 	event.RequestType, event.PhysicalResourceID = "Delete", id
 	if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != id {
