@@ -94,9 +94,8 @@ type life struct {
 	// over: the mishaps of the steps that are not settled strike no more.
 	over *atomic.Bool
 	// lingers: since it was settled, a check was killed, and may have left the verifier
-	// statement until it expires. marks: a call was slow, and may have written a marker
-	// when nobody waits for it.
-	// struck: since it was settled, there was a mishap.
+	// statement until it expires. struck: since then there was any mishap. marks: a call
+	// was slow, and may have written a marker when nobody waits for it.
 	lingers, marks, struck bool
 
 	mu sync.Mutex // guards what edit writes

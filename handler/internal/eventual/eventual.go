@@ -23,9 +23,10 @@ const (
 // Repeat repeats call until its answer is final or ctx ends, and returns the last
 // error of call. With each answer call returns until when it may change, which is
 // the end of the window of its cause; one that cannot change has a time that is
-// over, such as the zero time. The last call begins when the window has ended: what was
-// asked before, and answered after, does not tell. It calls at least once. A call that came to nothing for want of time unsays nothing: then
-// the error before it counts.
+// over, such as the zero time. The last call begins when the window has ended: what
+// was asked before, and answered after, does not tell. It calls at least once. A call
+// that came to nothing because the time was over unsays nothing: then the error before
+// it counts.
 func Repeat(ctx context.Context, call func(context.Context) (until time.Time, err error)) error {
 	var before error
 	for pause := first; ; pause = min(pause*3/2, longest) {
