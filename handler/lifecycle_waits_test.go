@@ -507,7 +507,7 @@ func TestWaitsPage(t *testing.T) {
 		{"the bucket or its key is not there, or not ready: NoSuchBucket, OperationAborted, KMS.NotFoundException, a key's state", eventual.NewBucket},
 		{"a Delete finds no role or output: its Create may be at work", eventual.InventedID},
 		{"IAM shows a role whose deletion was not answered, or cannot delete one whose policies were just taken", eventual.DeletedRole},
-		{"the role that an Update has replaced is still being deleted; or a Delete finds that a complete resource has its role", eventual.OtherIncarnation},
+		{"the role that an Update has replaced is still being deleted; or a Delete finds that a complete resource has its role, or that the output which it found may be that of a Create under way", eventual.OtherIncarnation},
 		{"a stack has no such resource: it is asked once more, after", eventual.Unlisted},
 		{"a rollback could not write all: the role is looked at, to see whether it is restored, after", eventual.Unseen},
 	}

@@ -101,6 +101,7 @@ func TestDeleteLooksAgain(t *testing.T) {
 		e.mustDeployOutput(anOutput)
 		o := e.output()
 		e.deleteOutputsByHand()
+		o.ID = "of-another-attempt"
 		came := make(chan bool)
 		time.AfterFunc(time.Second, func() {
 			e.API.Edit(func(s *bitmovin.State) { s.Outputs = append(s.Outputs, &o) })
@@ -113,6 +114,35 @@ func TestDeleteLooksAgain(t *testing.T) {
 			t.Error("the Delete was over before the output came")
 		}
 		e.wantNoOutputs()
+	})
+}
+
+// TestLateDeleteOfFormerOutput: the Delete of a Create that gave no answer, delivered again,
+// leaves the output that the stack has registered since, and one that it registers just now.
+func TestLateDeleteOfFormerOutput(t *testing.T) {
+	t.Parallel()
+	const former = outputStack + "-" + outputID + "-1A2B3C"
+	harness.Run(t, "complete", func(t *testing.T) {
+		e := newOutputProviderEnv(t, options{})
+		e.mustDeployOutput(anOutput)
+		if v := e.sendDelete(former); v.Status != "SUCCESS" {
+			t.Errorf("delete %s: %+v, want SUCCESS", former, v)
+		}
+		e.output()
+	})
+	harness.Run(t, "being created", func(t *testing.T) {
+		e := newOutputProviderEnv(t, options{})
+		made := make(chan bool)
+		e.API.Inject(&bitmovin.Fault{Op: "create", Times: 1, After: true, Do: func() {
+			close(made)
+			time.Sleep(7 * time.Second)
+		}})
+		o := e.startOutput(anOutput)
+		<-made
+		e.sendDelete(former)
+		s, _ := o.Wait(e.Context())
+		e.WantStatus(s, "CREATE_COMPLETE")
+		e.output()
 	})
 }
 

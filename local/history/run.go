@@ -64,6 +64,9 @@ func Run(t *testing.T, h History, program lambda.Program) (r Result) {
 		}()
 		for i, s := range h.Steps {
 			l.number = i + 1
+			if i == 0 || !h.Steps[i-1].Beside {
+				l.spared = l.undoes(h.Steps[i:])
+			}
 			l.step(s)
 			if !s.Beside {
 				l.settle()
@@ -91,6 +94,9 @@ type life struct {
 	narrow     bool
 	stacks     []*stack
 	pending    sync.WaitGroup
+	// spared: no function is killed, as that strikes all of them, and of the steps that
+	// go on beside each other one is to be rolled back.
+	spared bool
 	// over: the mishaps of the steps that are not settled strike no more.
 	over *atomic.Bool
 	// lingers: since it was settled, a check was killed, and may have left the verifier
@@ -173,11 +179,25 @@ func (l *life) provide() {
 	}
 }
 
+// undoes reports whether, of the steps that go on beside the first, one may be an Update
+// that is rolled back.
+func (l *life) undoes(steps []Step) bool {
+	for i, s := range steps {
+		if (s.Kind == Cancel || s.Wanted.Fails) && (i > 0 || l.stacks[s.Stack].id != "") {
+			return true
+		}
+		if !s.Beside {
+			break
+		}
+	}
+	return false
+}
+
 // step begins a step, and waits for its end unless another may go on beside it.
 func (l *life) step(s Step) {
 	st := l.stacks[s.Stack]
 	for _, m := range s.Mishaps {
-		if m.kills() && (s.Kind == Cancel || s.Wanted.Fails) && st.id != "" {
+		if m.kills() && l.spared {
 			continue // what is delivered again while its stack rolls back is taken for the rollback's own
 		}
 		l.strike(m, s.Stack)

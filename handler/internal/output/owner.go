@@ -21,13 +21,13 @@ type owner struct {
 	Digest string `json:"bitmovin-export-access:digest"`
 }
 
-// ownerOf reads custom data, which may be anything. It is the zero owner of an
+// owner reads the custom data, which may be anything. It is the zero owner of an
 // output that somebody else made.
-func ownerOf(customData json.RawMessage) (o owner) {
-	if json.Unmarshal(customData, &o) != nil {
+func (o *output) owner() (own owner) {
+	if json.Unmarshal(o.CustomData, &own) != nil {
 		return owner{}
 	}
-	return o
+	return own
 }
 
 // owns reports whether the output is of the event's resource.

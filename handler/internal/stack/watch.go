@@ -151,8 +151,26 @@ func MadeUp(r *customresource.Request, id string) bool {
 
 // Uses reports whether the stack's resource lives and has the physical id.
 func (w *Watch) Uses(ctx context.Context, id string) bool {
-	res := w.askResource(ctx, time.Time{})
-	return same(res.id, id) && (res.status == "CREATE_COMPLETE" || strings.HasPrefix(res.status, "UPDATE_"))
+	return w.askResource(ctx, time.Time{}).lives(id)
+}
+
+// UsesOnceCreated is [Watch.Uses] for an id that a Create may have yet to report: it
+// waits for one that is under way.
+func (w *Watch) UsesOnceCreated(ctx context.Context, id string) bool {
+	var res resource
+	began := time.Now()
+	_ = eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, _ error) {
+		if res = w.askResource(ctx, time.Time{}); res.status == "CREATE_IN_PROGRESS" {
+			until = began.Add(eventual.OtherIncarnation)
+		}
+		return until, nil
+	})
+	return res.lives(id)
+}
+
+// lives reports whether the resource lives and has the physical id.
+func (r resource) lives(id string) bool {
+	return same(r.id, id) && (r.status == "CREATE_COMPLETE" || strings.HasPrefix(r.status, "UPDATE_"))
 }
 
 func (w *Watch) askStack(ctx context.Context) (status string) {

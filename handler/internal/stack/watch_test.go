@@ -176,6 +176,31 @@ func TestUses(t *testing.T) {
 	}
 }
 
+// An id that a Create has yet to report is known when that is over.
+func TestUsesOnceCreated(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		answers []answer
+		want    bool
+	}{
+		{[]answer{{0, "CREATE_IN_PROGRESS", "", nil}, {20 * time.Second, "CREATE_COMPLETE", "new", nil}}, true},
+		{[]answer{{0, "CREATE_IN_PROGRESS", "", nil}, {20 * time.Second, "CREATE_COMPLETE", "other", nil}}, false},
+		{[]answer{{0, "CREATE_IN_PROGRESS", "", nil}, {20 * time.Second, "DELETE_IN_PROGRESS", "new", nil}}, false},
+		{[]answer{{0, "CREATE_IN_PROGRESS", "", nil}}, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			w := NewWatch(&story{stack: "CREATE_IN_PROGRESS", begun: began, answers: test.answers}, request("Delete"), "")
+			if got := w.UsesOnceCreated(t.Context(), "new"); got != test.want {
+				t.Errorf("%+v: got %t", test.answers, got)
+			}
+			if waited := time.Since(began); waited > 40*time.Second {
+				t.Errorf("waited %v", waited)
+			}
+		})
+	}
+}
+
 func TestName(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
