@@ -61,7 +61,7 @@ func TestMoto(t *testing.T) {
 		t.Skip("make test-moto runs this: it needs moto_server, which make tools installs")
 	}
 	m := newMoto(t)
-	p := properties{"BucketName": bucketName, "RoleName": "exports", "ExternalId": "external-id-1", "ObjectPrefix": "exports/"}
+	p := properties{"BucketName": bucketName, "RoleName": "bitmovin-export-app", "ExternalId": "external-id-1", "ObjectPrefix": "exports/"}
 
 	// moto has no layers, and its KMS is not asked; everything else is as on AWS.
 	created := m.send("Create", "", p, nil)
@@ -83,7 +83,7 @@ func TestMoto(t *testing.T) {
 		t.Errorf("Delete: %+v", v)
 	}
 	m.authorize(false)
-	if _, err := m.iam.GetRole(t.Context(), &iam.GetRoleInput{RoleName: sdk.String("exports")}); err == nil {
+	if _, err := m.iam.GetRole(t.Context(), &iam.GetRoleInput{RoleName: sdk.String("bitmovin-export-app")}); err == nil {
 		t.Error("the role is left")
 	}
 	m.wantEmptyBucket()
@@ -142,7 +142,7 @@ func newMoto(t *testing.T) *motoAccount {
 		Env: map[string]string{
 			"AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretAccessKey, "AWS_SESSION_TOKEN": "",
 			"AWS_ENDPOINT_URL": m.url, "AWS_LAMBDA_LOG_FORMAT": "JSON",
-			"ROLE_PATH": "/bitmovin/" + region + "/" + stackName + "/", "VERIFIER_ROLE_ARN": motoUser, "TRUSTED_PRINCIPAL": motoUser,
+			"ROLE_NAME_PREFIX": harness.RoleNamePrefix, "VERIFIER_ROLE_ARN": motoUser, "TRUSTED_PRINCIPAL": motoUser,
 			"PERMISSIONS_BOUNDARY_ARN": houseBoundary,
 		},
 	})
@@ -259,7 +259,7 @@ func (m *motoAccount) checks(v verdict) map[string]string {
 // prefix and nothing else.
 func (m *motoAccount) wantAccess(externalID, prefix string) {
 	m.Helper()
-	role := "arn:aws:iam::" + account + ":role/bitmovin/" + region + "/" + stackName + "/exports"
+	role := "arn:aws:iam::" + account + ":role/bitmovin-export-app"
 	client := sts.NewFromConfig(m.config(m.exporter))
 	in := &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: sdk.String("export"), ExternalId: sdk.String("another")}
 	_, err := client.AssumeRole(m.Context(), in)

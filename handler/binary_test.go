@@ -100,7 +100,7 @@ func newBinaryProviderEnv(tb testing.TB, o options) *env {
 func TestBinaryLifecycle(t *testing.T) {
 	t.Parallel()
 	e := newBinaryEnv(t, options{})
-	e.MustDeploy("RoleName", "exports", "ExternalId", "external-id-1")
+	e.MustDeploy("ExternalId", "external-id-1")
 	wantVerified := func() {
 		t.Helper()
 		if got := e.Stack(stackName).Outputs["AccessVerified"]; got != "true" {
@@ -108,10 +108,10 @@ func TestBinaryLifecycle(t *testing.T) {
 		}
 	}
 	wantVerified()
-	e.MustDeploy("RoleName", "exports", "ExternalId", "external-id-2", "ObjectPrefix", "exports/")
+	e.MustDeploy("ExternalId", "external-id-2", "ObjectPrefix", "exports/")
 	wantVerified()
 	before := e.ExportRole()
-	if before.Path+before.Name != "/bitmovin/"+region+"/"+stackName+"/exports" {
+	if before.Path+before.Name != "/"+harness.RoleNamePrefixOf(e.Stack(stackName).ID)+"access" {
 		t.Errorf("the role is %s", before.ARN())
 	}
 	want := harness.Decode(t, harness.PublishedBelow("exports/"))
@@ -122,7 +122,7 @@ func TestBinaryLifecycle(t *testing.T) {
 	e.EditBucket(func(b *aws.Bucket) {
 		b.Policy = policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::` + bucketName + `/*"}`)
 	})
-	s, err := e.Deploy("RoleName", "exports", "ExternalId", "external-id-2", "ObjectPrefix", "analytics/")
+	s, err := e.Deploy("ExternalId", "external-id-2", "ObjectPrefix", "analytics/")
 	if err == nil || !strings.Contains(err.Error(), "s3:PutObject: denied") {
 		t.Errorf("the update got %v, want a denial of s3:PutObject", err)
 	}
@@ -227,7 +227,7 @@ func TestBinaryDeadline(t *testing.T) {
 	e := newBinaryProviderEnv(t, options{Timeout: 6 * time.Second})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Hang: true})
 	s, err := e.App(base.With(properties{"ServiceTimeout": "60"}), nil)
-	if err == nil || !strings.Contains(err.Error(), "put policy on role exports") {
+	if err == nil || !strings.Contains(err.Error(), "put policy on role bitmovin-export-app") {
 		t.Errorf("the stack got %v, want what it was at", err)
 	}
 	e.WantStatus(s, "ROLLBACK_COMPLETE")

@@ -35,12 +35,12 @@ func ownerPolicy() string {
 		`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+account+`:root"},
 			"Action":["s3:GetBucketLocation","s3:ListBucket","s3:PutObject","s3:PutObjectAcl"],
 			"Resource":["arn:aws:s3:::`+bucketName+`","arn:aws:s3:::`+bucketName+`/*"],
-			"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::`+account+`:role/bitmovin/*"}}}`,
+			"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::`+account+`:role/bitmovin-export-*"}}}`,
 		`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+account+`:root"},
 			"Action":["s3:GetBucket*","s3:GetEncryptionConfiguration","s3:ListBucket*",
 				"s3:DeleteObject","s3:DeleteObjectVersion","s3:AbortMultipartUpload"],
 			"Resource":["arn:aws:s3:::`+bucketName+`","arn:aws:s3:::`+bucketName+`/*_bitmovin-access-check/*"],
-			"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::`+account+`:role/`+providerStack+`-ProviderRole-*"}}}`,
+			"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::`+account+`:role/bitmovin-provider/*"}}}`,
 	)
 }
 
@@ -76,11 +76,11 @@ func TestBuckets(t *testing.T) {
 			"ObjectOwnership", "NOT_TESTED", "ObjectLock", "NOT_TESTED", "NoReadAccess", "NOT_TESTED", "NoDeleteAccess", "NOT_TESTED"), 0},
 		"HeadBucket denied to the function": {func(b *aws.Bucket) {
 			b.Policy = policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:ListBucket","Resource":"*",
-				"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}}`)
+				"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin-export-*"}}}`)
 		}, nil, cleanBut("Bucket", "NOT_TESTED"), 0},
 		"everything denied to the function": {func(b *aws.Bucket) {
 			b.Policy = policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*",
-				"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}}`)
+				"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin-export-*"}}}`)
 		}, nil, cleanBut("Bucket", "NOT_TESTED", "Encryption", "WARN", "ObjectOwnership", "NOT_TESTED", "ObjectLock", "NOT_TESTED",
 			"NoReadAccess", "NOT_TESTED", "NoDeleteAccess", "NOT_TESTED"), 0},
 		"deletion denied to everyone": {func(b *aws.Bucket) {
@@ -245,12 +245,12 @@ func TestTooMuch(t *testing.T) {
 		for _, versioning := range []string{"", "Enabled", "Suspended"} {
 			harness.Run(t, action+" "+versioning, func(t *testing.T) {
 				e := newProviderEnv(t, options{})
-				role := "arn:aws:sts::" + account + ":assumed-role/exports/bitmovin-access-check"
+				role := "arn:aws:sts::" + account + ":assumed-role/bitmovin-export-app/bitmovin-access-check"
 				e.EditBucket(func(b *aws.Bucket) {
 					b.Versioning = versioning
 					b.Policy = policyOf(`{"Effect":"Allow","Principal":{"AWS":"` + role + `"},"Action":"` + action + `","Resource":"*"}`)
 				})
-				if diff := cmp.Diff(cleanBut(check, "WARN"), e.mustCheck(properties{"RoleName": "exports"})); diff != "" {
+				if diff := cmp.Diff(cleanBut(check, "WARN"), e.mustCheck(properties{"RoleName": "bitmovin-export-app"})); diff != "" {
 					t.Errorf("checks (-want +got):\n%s", diff)
 				}
 				e.wantNothingWritten(0)

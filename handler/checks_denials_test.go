@@ -28,7 +28,7 @@ type denial struct {
 const (
 	allowAll = `{"Effect":"Allow","Action":"*","Resource":"*"}`
 	// exportRolesOnly restricts a statement to the sessions of all export roles.
-	exportRolesOnly = `"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}`
+	exportRolesOnly = `"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin-export-*"}}`
 )
 
 // allowBut is a statement that allows all but one action.

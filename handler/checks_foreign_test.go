@@ -173,7 +173,7 @@ func TestDoubt(t *testing.T) {
 	ownershipUnread := strings.ReplaceAll(ownerPolicy(), `"s3:GetBucket*"`, `"s3:GetBucketVersioning","s3:GetBucketObjectLockConfiguration"`)
 	denied := func(action string) string {
 		return policyOf(`{"Effect":"Deny","Principal":"*","Action":"` + action + `","Resource":"*",
-			"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}}`)
+			"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin-export-*"}}}`)
 	}
 	for name, tc := range map[string]struct {
 		bucket     func(*aws.Bucket)

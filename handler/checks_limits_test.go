@@ -21,7 +21,7 @@ const listBelow = `{"Effect":"Allow","NotAction":"s3:ListBucket","Resource":"*"}
 // listDenied is a bucket policy that denies the export roles the same.
 func listDenied() string {
 	return policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:ListBucket","Resource":"*",
-		"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"},"StringNotLike":{"s3:prefix":"exports/*"}}}`)
+		"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin-export-*"},"StringNotLike":{"s3:prefix":"exports/*"}}}`)
 }
 
 // TestListBelowPrefix: where listing is allowed below the prefix alone, that is a warning, and

@@ -14,7 +14,7 @@ func TestReasonIsWhole(t *testing.T) {
 	t.Parallel()
 	bucket := strings.Repeat("long-bucket-", 5) + "abc"
 	p := properties{
-		"BucketName": bucket, "RoleName": strings.Repeat("LongRole", 8), "ExternalId": strings.Repeat("long-id/", 64),
+		"BucketName": bucket, "RoleName": harness.RoleNamePrefix + strings.Repeat("LongRole", 6), "ExternalId": strings.Repeat("long-id/", 64),
 		"ObjectPrefix": strings.Repeat("a-long-prefix/", 36) + "1234567/",
 	}
 	addLongNames := func(e *env, policy string) {

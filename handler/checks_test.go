@@ -236,7 +236,7 @@ func policyOf(statements ...string) string {
 func denyRoles(action string) string {
 	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"House","Effect":"Deny","Principal":"*","Action":%q,
 		"Resource":["arn:aws:s3:::%s","arn:aws:s3:::%[2]s/*"],
-		"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}}]}`, action, bucketName)
+		"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin-export-*"}}}]}`, action, bucketName)
 }
 
 // addHouseBoundary adds the organisation's boundary.

@@ -97,7 +97,7 @@ func TestCallsPage(t *testing.T) {
 		}
 		e.EditBucket(func(b *aws.Bucket) {
 			b.Policy = policyOf(`{"Effect":"Deny","Principal":"*","Action":"s3:AbortMultipartUpload","Resource":"*",
-			"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}}`)
+			"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin-export-*"}}}`)
 		})
 		e.mustCheck(properties{"ProbeWrites": "false"})
 		made := map[string]map[string]bool{}

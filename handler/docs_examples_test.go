@@ -43,7 +43,7 @@ func manyBuckets(vod string) []exampleStack {
 }
 
 func registeredOutput() []exampleStack {
-	return []exampleStack{{"registered-output.yaml", account, map[string]string{"ApiKeySecretArn": secretARN, "RoleName": "registered"}}}
+	return []exampleStack{{"registered-output.yaml", account, map[string]string{"ApiKeySecretArn": secretARN, "RoleNameSuffix": "registered"}}}
 }
 
 func TestExamples(t *testing.T) {

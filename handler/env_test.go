@@ -50,10 +50,10 @@ type (
 var (
 	// base are the properties of a resource whose role has a name, and replacing what
 	// changes that.
-	base      = properties{"BucketName": bucketName, "RoleName": "exports", "ExternalId": "external-id-1"}
-	replacing = properties{"RoleName": "exports-2"}
+	base      = properties{"BucketName": bucketName, "RoleName": "bitmovin-export-app", "ExternalId": "external-id-1"}
+	replacing = properties{"RoleName": "bitmovin-export-app-2"}
 	// exportsRole is the key of the role of base.
-	exportsRole = aws.RoleKey(account, "exports")
+	exportsRole = aws.RoleKey(account, "bitmovin-export-app")
 )
 
 // An env is an account with this function, and what the suites here ask of it.

@@ -51,7 +51,7 @@ func answerRetried(t *testing.T) {
 		e.Engine.Inbox().Fail(cloudformation.InboxFault{Times: 1, Status: status})
 	}
 	e.WantRole(e.MustApp(base), base)
-	e.WantVerdict("Create", "SUCCESS", "exports")
+	e.WantVerdict("Create", "SUCCESS", "bitmovin-export-app")
 	e.wantPuts(500, 503, 429, 200)
 }
 
@@ -62,7 +62,7 @@ func answerCutOff(t *testing.T) {
 		e.Engine.Inbox().Fail(f)
 	}
 	e.WantRole(e.MustApp(base), base)
-	e.WantVerdict("Create", "SUCCESS", "exports")
+	e.WantVerdict("Create", "SUCCESS", "bitmovin-export-app")
 	e.wantPuts(0, 0, 0, 200)
 }
 
@@ -97,7 +97,7 @@ func answerNotTaken(t *testing.T) {
 	e.FailedDeliveries = true
 	e.notTaken(1)
 	e.WantRole(e.MustApp(base), base)
-	e.WantVerdict("Create", "SUCCESS", "exports")
+	e.WantVerdict("Create", "SUCCESS", "bitmovin-export-app")
 	attempts := e.Latest("Create").Invocation.Wait()
 	if len(attempts) != 2 || !strings.Contains(attempts[0].Err, "put the verdict to") || attempts[1].Err != "" {
 		t.Errorf("the attempts are %+v, want one that fails to deliver, and one that does not", attempts)

@@ -109,8 +109,8 @@ func policyFails(t *testing.T) {
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Status: 409, Code: "LimitExceeded", Message: "too many"})
 	s, _ := e.App(base, nil)
 	e.WantStatus(s, "ROLLBACK_COMPLETE")
-	e.WantVerdict("Create", "FAILED", "exports", "put policy on role exports", "LimitExceeded")
-	e.WantVerdict("Delete", "SUCCESS", "exports")
+	e.WantVerdict("Create", "FAILED", "bitmovin-export-app", "put policy on role bitmovin-export-app", "LimitExceeded")
+	e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 	e.WantNoRoles()
 }
 
@@ -120,8 +120,8 @@ func deadlineReached(t *testing.T) {
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Hang: true})
 	s, _ := e.App(base, nil)
 	e.WantStatus(s, "ROLLBACK_COMPLETE")
-	e.WantVerdict("Create", "FAILED", "exports", "out of time, under way was: put policy on role exports")
-	e.WantVerdict("Delete", "SUCCESS", "exports")
+	e.WantVerdict("Create", "FAILED", "bitmovin-export-app", "out of time, under way was: put policy on role bitmovin-export-app")
+	e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 	e.WantInTime()
 	e.WantNoRoles()
 }
@@ -130,7 +130,7 @@ func killedAndRetried(t *testing.T) {
 	e := newProviderEnv(t, options{})
 	e.Cloud.Inject(&aws.Fault{Op: "iam:CreateRole", Times: 1, After: true, Do: e.Kill, Reset: true})
 	s := e.MustApp(base)
-	e.WantVerdict("Create", "SUCCESS", "exports")
+	e.WantVerdict("Create", "SUCCESS", "bitmovin-export-app")
 	e.WantRole(s, base)
 	attempts := e.Latest("Create").Invocation.Wait()
 	if len(attempts) != 2 || !attempts[0].Killed || attempts[1].Err != "" {
@@ -167,7 +167,7 @@ func defaultExternalID(t *testing.T) {
 			t.Errorf("the external id %s has a part of %s", id, role.ARN())
 		}
 	}
-	for _, change := range []properties{{"ObjectPrefix": "exports/"}, {"Tags": harness.Tags("team", "data")}, {"RoleName": "named"}} {
+	for _, change := range []properties{{"ObjectPrefix": "exports/"}, {"Tags": harness.Tags("team", "data")}, {"RoleName": "bitmovin-export-named"}} {
 		e.MustApp(harness.Plain().With(change))
 		if v := e.VerdictOf(e.Latest("Update")); v.Data["ExternalId"] != id {
 			t.Errorf("%v: the external id is %s, before it was %s", change, v.Data["ExternalId"], id)
@@ -199,11 +199,11 @@ func busy(t *testing.T) {
 func readsLag(t *testing.T) {
 	e := newProviderEnv(t, options{Options: aws.Options{ReadLag: 3 * time.Second}})
 	e.WantRole(e.MustApp(base), base)
-	e.WantVerdict("Create", "SUCCESS", "exports")
+	e.WantVerdict("Create", "SUCCESS", "bitmovin-export-app")
 	p := base.With(properties{"ObjectPrefix": "exports/"})
 	e.WantRole(e.MustApp(p), p)
 	e.Delete(appStack)
-	e.WantVerdict("Delete", "SUCCESS", "exports")
+	e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 }
 
 func credentialsExpired(t *testing.T) {
@@ -213,7 +213,7 @@ func credentialsExpired(t *testing.T) {
 		id    string
 	}{
 		"expired credentials": {&aws.Fault{Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"}, logicalID + "-not-created"},
-		"a disabled region":   {&aws.Fault{Op: "sts:AssumeRole", Status: 403, Code: "RegionDisabledException", Message: "STS is not activated in this region"}, "exports"},
+		"a disabled region":   {&aws.Fault{Op: "sts:AssumeRole", Status: 403, Code: "RegionDisabledException", Message: "STS is not activated in this region"}, "bitmovin-export-app"},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
 			e := newProviderEnv(t, options{})

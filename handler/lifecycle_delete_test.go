@@ -71,7 +71,7 @@ func deletedTwice(t *testing.T) {
 		e := newProviderEnv(t, options{})
 		e.MustApp(base)
 		e.Delete(appStack)
-		if v := e.Deliver(e.Latest("Delete").Event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+		if v := e.Deliver(e.Latest("Delete").Event); v.Status != "SUCCESS" || v.PhysicalResourceId != "bitmovin-export-app" {
 			t.Errorf("the second Delete is %+v, want SUCCESS for exports", v)
 		}
 	})
@@ -80,7 +80,7 @@ func deletedTwice(t *testing.T) {
 		e.MustApp(base)
 		e.DeleteRolesByHand()
 		e.Delete(appStack)
-		e.WantVerdict("Delete", "SUCCESS", "exports")
+		e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 	})
 	harness.Run(t, "goes while its policies are read, which takes a while", func(t *testing.T) {
 		e := newProviderEnv(t, options{})
@@ -88,7 +88,7 @@ func deletedTwice(t *testing.T) {
 		e.Cloud.Inject(&aws.Fault{Op: "iam:GetRole", Times: 1, After: true, Do: e.DeleteRolesByHand})
 		e.Cloud.Inject(&aws.Fault{Op: "iam:ListRolePolicies", Times: 6, Code: "Throttling", Message: "Rate exceeded"})
 		e.Delete(appStack)
-		e.WantVerdict("Delete", "SUCCESS", "exports")
+		e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 	})
 }
 
@@ -100,7 +100,7 @@ func TestDeletedBeforeItIsSeen(t *testing.T) {
 		e.MustApp(base.With(properties{"Verification": "Off"}))
 		e.Cloud.Inject(&aws.Fault{Op: "iam:ListRolePolicies", Skip: 1, Times: 1, Hang: true})
 		e.Delete(appStack)
-		e.WantVerdict("Delete", "SUCCESS", "exports")
+		e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 		e.WantNoRoles()
 	})
 }
@@ -115,7 +115,7 @@ func strippedAndDeleted(t *testing.T) {
 			r.Attached = append(r.Attached, administratorAccess)
 		})
 		e.Delete(appStack)
-		e.WantVerdict("Delete", "SUCCESS", "exports")
+		e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 		e.WantNoRoles()
 	})
 	harness.Run(t, "instance profile", func(t *testing.T) {
@@ -126,7 +126,7 @@ func strippedAndDeleted(t *testing.T) {
 			t.Error("the stack was deleted")
 		}
 		e.WantStatus(e.Stack(s.ID), "DELETE_FAILED")
-		e.WantVerdict("Delete", "FAILED", "exports", "take it out of its instance profile, then delete again")
+		e.WantVerdict("Delete", "FAILED", "bitmovin-export-app", "take it out of its instance profile, then delete again")
 		e.EditRoles(func(r *aws.Role) { r.InstanceProfiles = nil })
 		e.Delete(appStack)
 		e.WantNoRoles()
@@ -138,10 +138,10 @@ func untaggedByHand(t *testing.T) {
 	e.MustApp(base)
 	e.EditRoles(func(r *aws.Role) { clear(r.Tags) })
 	before := e.Roles()[exportsRole]
-	e.leaveMarkers(bucketName, "", "exports")
+	e.leaveMarkers(bucketName, "", "bitmovin-export-app")
 	e.Delete(appStack)
 	e.WantNoMarkers()
-	e.WantVerdict("Delete", "SUCCESS", "exports")
+	e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 	if diff := cmp.Diff(before, e.Roles()[exportsRole]); diff != "" {
 		t.Errorf("the role was touched (-before +after):\n%s", diff)
 	}
@@ -160,11 +160,11 @@ func oldProperties(t *testing.T) {
 			e := newProviderEnv(t, options{})
 			e.MustApp(base)
 			event := e.Latest("Create").Event
-			event.RequestType, event.PhysicalResourceID = "Delete", "exports"
+			event.RequestType, event.PhysicalResourceID = "Delete", "bitmovin-export-app"
 			event.ResourceProperties = maps.Clone(event.ResourceProperties)
 			change(event.ResourceProperties)
 			e.OnNth(1, "DELETE_IN_PROGRESS", func() {
-				if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+				if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "bitmovin-export-app" {
 					t.Errorf("the Delete is %+v, want SUCCESS for exports", v)
 				}
 				e.WantNoRoles()

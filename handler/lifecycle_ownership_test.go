@@ -13,13 +13,13 @@ import (
 func foreignRole(t *testing.T) {
 	t.Parallel()
 	for path, tagged := range map[string]map[string]string{
-		"/": nil, "/bitmovin/": {"bitmovin-export-access:stack-id": "arn:aws:cloudformation:eu-west-1:123456789012:stack/other/1", "bitmovin-export-access:logical-id": logicalID},
+		"/": nil, "/bitmovin-other/": {"bitmovin-export-access:stack-id": "arn:aws:cloudformation:eu-west-1:123456789012:stack/other/1", "bitmovin-export-access:logical-id": logicalID},
 	} {
 		harness.Run(t, path, func(t *testing.T) {
 			e := newProviderEnv(t, options{})
 			e.Kept[exportsRole] = true
 			e.Cloud.Edit(func(s *aws.State) {
-				s.Roles[exportsRole] = &aws.Role{Account: account, Name: "Exports", Path: path, Trust: harness.BitmovinTrust("theirs"), Tags: tagged}
+				s.Roles[exportsRole] = &aws.Role{Account: account, Name: "bitmovin-export-App", Path: path, Trust: harness.BitmovinTrust("theirs"), Tags: tagged}
 			})
 			before := e.Roles()[exportsRole]
 			s, _ := e.App(base, nil)
@@ -28,7 +28,7 @@ func foreignRole(t *testing.T) {
 			if tagged != nil {
 				whose = "stack/other/1"
 			}
-			e.WantVerdict("Create", "FAILED", logicalID+"-not-created", "the role name Exports is taken by "+before.ARN(), whose)
+			e.WantVerdict("Create", "FAILED", logicalID+"-not-created", "the role name bitmovin-export-App is taken by "+before.ARN(), whose)
 			e.WantVerdict("Delete", "SUCCESS", logicalID+"-not-created")
 			if writes := e.Writes(); len(writes) > 0 {
 				t.Errorf("IAM was written: %v", writes)
@@ -64,7 +64,7 @@ func driftPutRight(t *testing.T) {
 	})
 	writes := len(e.Writes())
 	s := e.MustApp(base.With(properties{"VerificationTrigger": "again"}))
-	e.WantVerdict("Update", "SUCCESS", "exports")
+	e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 	e.WantRole(s, base)
 	if got := e.Writes()[writes]; got != "PutRolePermissionsBoundary" {
 		t.Errorf("the first write is %s, want that of the boundary", got)
@@ -102,7 +102,7 @@ func TestTagsTakenAway(t *testing.T) {
 		e.EditRoles(func(r *aws.Role) { r.Tags = nil })
 		s, _ := e.App(again(base), nil)
 		e.WantStatus(s, "UPDATE_ROLLBACK_FAILED")
-		v := e.WantVerdict("Update", "FAILED", "exports", "the role name exports is taken by", "somebody else")
+		v := e.WantVerdict("Update", "FAILED", "bitmovin-export-app", "the role name bitmovin-export-app is taken by", "somebody else")
 		for key, value := range owner {
 			if !strings.Contains(v.Reason, key+" "+value) {
 				t.Errorf("the reason does not say %s %s: %s", key, value, v.Reason)

@@ -122,7 +122,7 @@ func (f forbidden) somethingLost(t *testing.T, forbid func(*aws.State, ...string
 	s, _ := e.App(f.before.With(f.lost), harness.Failing())
 	allow()
 	e.WantStatus(s, "UPDATE_ROLLBACK_FAILED")
-	if v := e.WantVerdict("Update", "FAILED", "exports"); !strings.Contains(v.Reason, f.action) {
+	if v := e.WantVerdict("Update", "FAILED", "bitmovin-export-app"); !strings.Contains(v.Reason, f.action) {
 		t.Errorf("the reason does not name %s: %s", f.action, v.Reason)
 	}
 	s = e.continueRollback(s)
@@ -143,7 +143,7 @@ func trustNotOpened(t *testing.T) {
 	s, _ := e.App(base.With(properties{"ObjectPrefix": "exports/"}), harness.Failing())
 	e.Cloud.Edit(func(s *aws.State) { s.Guardrails = nil })
 	e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-	v := e.WantVerdict("Update", "SUCCESS", "exports")
+	v := e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 	if got := e.Checks(v); got["sts:AssumeRole"] != "NOT_TESTED" || got["TrustPolicy"] != "PASS" || v.Data["AccessVerified"] != "partial" {
 		t.Errorf("the rollback reports %v, AccessVerified %s", got, v.Data["AccessVerified"])
 	}
@@ -268,33 +268,33 @@ func TestRollbackToAnotherCase(t *testing.T) {
 	for name, fail := range map[string]func(*env) resources{
 		"a sibling fails": func(*env) resources { return harness.Failing() },
 		"the update fails": func(e *env) resources {
-			e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Match: func(c aws.Call) bool { return strings.HasSuffix(c.Resource, "/exports-2") },
+			e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Match: func(c aws.Call) bool { return strings.HasSuffix(c.Resource, "/bitmovin-export-app-2") },
 				Status: 409, Code: "LimitExceeded", Message: "too many"})
 			return nil
 		},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
 			e := newProviderEnv(t, options{})
-			e.MustApp(base.With(properties{"RoleName": "Exports"}))
+			e.MustApp(base.With(properties{"RoleName": "bitmovin-export-App"}))
 			e.MustApp(base)
 			s, _ := e.App(base.With(replacing), fail(e))
 			e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-			e.WantRole(s, base.With(properties{"RoleName": "Exports"}))
-			if v := e.WantVerdict("Update", "SUCCESS", "Exports"); v.Data["AccessVerified"] != "true" || !strings.HasSuffix(v.Data["RoleArn"], "/Exports") {
+			e.WantRole(s, base.With(properties{"RoleName": "bitmovin-export-App"}))
+			if v := e.WantVerdict("Update", "SUCCESS", "bitmovin-export-App"); v.Data["AccessVerified"] != "true" || !strings.HasSuffix(v.Data["RoleArn"], "/bitmovin-export-App") {
 				t.Errorf("the attributes are %v", v.Data)
 			}
-			e.MustApp(base.With(properties{"RoleName": "EXPORTS", "VerificationTrigger": "again"}))
-			e.WantRole(s, base.With(properties{"RoleName": "Exports"}))
+			e.MustApp(base.With(properties{"RoleName": "bitmovin-export-APP", "VerificationTrigger": "again"}))
+			e.WantRole(s, base.With(properties{"RoleName": "bitmovin-export-App"}))
 		})
 	}
 	harness.Run(t, "made meanwhile", func(t *testing.T) {
 		// The Create of another delivery, whose properties an author has edited since.
 		e := newProviderEnv(t, options{})
-		e.MustApp(base.With(properties{"RoleName": "Exports"}))
+		e.MustApp(base.With(properties{"RoleName": "bitmovin-export-App"}))
 		event := e.Latest("Create").Event
-		event.ResourceProperties["RoleName"] = "exports"
+		event.ResourceProperties["RoleName"] = "bitmovin-export-app"
 		e.Cloud.Inject(&aws.Fault{Op: "iam:GetRole", Times: 1, Status: 404, Code: "NoSuchEntity"})
-		if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "Exports" {
+		if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "bitmovin-export-App" {
 			t.Errorf("the Create is %+v, want SUCCESS for Exports", v)
 		}
 	})
@@ -351,7 +351,7 @@ func TestBoundaryEditedMeanwhile(t *testing.T) {
 		})
 		s, _ := e.App(base.With(properties{"ExternalId": "external-id-2"}), harness.Failing())
 		e.WantStatus(s, "UPDATE_ROLLBACK_FAILED")
-		if v := e.WantVerdict("Update", "FAILED", "exports"); !strings.Contains(v.Reason, "iam:PutRolePermissionsBoundary") {
+		if v := e.WantVerdict("Update", "FAILED", "bitmovin-export-app"); !strings.Contains(v.Reason, "iam:PutRolePermissionsBoundary") {
 			t.Errorf("the reason does not name the action: %s", v.Reason)
 		}
 		if trust := e.ExportRole().Trust; !strings.Contains(trust, "external-id-1") {

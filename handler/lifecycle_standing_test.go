@@ -264,7 +264,9 @@ func TestCancelledWhileItWaits(t *testing.T) {
 		e.Track(appStack)
 		e.Cloud.Inject(&aws.Fault{Op: "s3:HeadBucket", Times: 1, Hang: true})
 		e.WantStatus(cancel(e, base, 2*time.Second), "ROLLBACK_COMPLETE")
-		if slices.ContainsFunc(e.Cloud.Calls(), func(c aws.Call) bool { return c.Op == "iam:CreateRole" && strings.HasSuffix(c.Resource, "/exports") }) {
+		if slices.ContainsFunc(e.Cloud.Calls(), func(c aws.Call) bool {
+			return c.Op == "iam:CreateRole" && strings.HasSuffix(c.Resource, "/bitmovin-export-app")
+		}) {
 			t.Error("the role was made")
 		}
 	})
@@ -331,18 +333,20 @@ func TestRedeliveredBesideALaterUpdate(t *testing.T) {
 	}
 }
 
+// deletion is a Delete of the latest Create's resource with a physical id.
+func (e *env) deletion(id string) cfn.Event {
+	event := e.Latest("Create").Event
+	event.RequestType, event.PhysicalResourceID = "Delete", id
+	return event
+}
+
 // sharedRole: two incarnations of a resource have one role, and the Delete of the
 // first comes when the second lives.
 func sharedRole(t *testing.T) {
 	t.Parallel()
-	deletion := func(e *env, id string) cfn.Event {
-		event := e.Latest("Create").Event
-		event.RequestType, event.PhysicalResourceID = "Delete", id
-		return event
-	}
 	for name, c := range map[string]struct{ id, status, reason string }{
-		"its id":                {"exports", "FAILED", "another incarnation of the resource has this role and is complete: nothing was touched"},
-		"its id, in other case": {"Exports", "FAILED", "nothing was touched"},
+		"its id":                {"bitmovin-export-app", "FAILED", "another incarnation of the resource has this role and is complete: nothing was touched"},
+		"its id, in other case": {"bitmovin-export-App", "FAILED", "nothing was touched"},
 		"an invented id":        {"app-ExportAccess-1V2L4KQ7X9Z3B", "SUCCESS", ""},
 		"nothing made":          {logicalID + "-not-created", "SUCCESS", ""},
 	} {
@@ -351,12 +355,12 @@ func sharedRole(t *testing.T) {
 			e.MustApp(base)
 			before := e.ExportRole()
 			for range 3 { // as a cleanup does
-				if v := e.Deliver(deletion(e, c.id)); v.Status != c.status || !strings.Contains(v.Reason, c.reason) {
+				if v := e.Deliver(e.deletion(c.id)); v.Status != c.status || !strings.Contains(v.Reason, c.reason) {
 					t.Errorf("the Delete is %+v, want %s that says %q", v, c.status, c.reason)
 				}
 			}
 			e.MustApp(base.With(properties{"VerificationTrigger": "again"}))
-			if v := e.Deliver(deletion(e, c.id)); v.Status != c.status {
+			if v := e.Deliver(e.deletion(c.id)); v.Status != c.status {
 				t.Errorf("the Delete after an Update is %+v, want %s", v, c.status)
 			}
 			if diff := cmp.Diff(before, e.ExportRole()); diff != "" {
@@ -371,7 +375,7 @@ func sharedRole(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			v = e.Deliver(deletion(e, "exports"))
+			v = e.Deliver(e.deletion("bitmovin-export-app"))
 		}()
 		time.Sleep(10 * time.Second)
 		if len(e.ExportRoles()) != 1 {
@@ -475,7 +479,7 @@ func TestTakenForARollback(t *testing.T) {
 					rolled.wait()
 				}
 			}})
-			e.Cloud.Inject(&aws.Fault{Op: "iam:GetRole", Match: func(c aws.Call) bool { return strings.HasSuffix(c.Resource, "/exports") }, Do: func() {
+			e.Cloud.Inject(&aws.Fault{Op: "iam:GetRole", Match: func(c aws.Call) bool { return strings.HasSuffix(c.Resource, "/bitmovin-export-app") }, Do: func() {
 				making.wait()
 				if fails {
 					over.wait()
@@ -493,7 +497,7 @@ func TestTakenForARollback(t *testing.T) {
 			rolled.send()
 			e.WaitForAll()
 			e.WantStatus(s, map[bool]string{true: "UPDATE_ROLLBACK_FAILED", false: "UPDATE_ROLLBACK_COMPLETE"}[fails])
-			if _, there := e.Roles()[aws.RoleKey(account, "exports-2")]; there {
+			if _, there := e.Roles()[aws.RoleKey(account, "bitmovin-export-app-2")]; there {
 				t.Error("the role of the cancelled Update is left")
 			}
 			if fails {
@@ -513,8 +517,8 @@ func TestOlderMarkers(t *testing.T) {
 		"without a check":     {"Verification": "Off"},
 		"another prefix":      {"ObjectPrefix": "a/"},
 		"another bucket":      {"BucketName": other},
-		"another role":        {"RoleName": "exports-2"},
-		"another case of it":  {"RoleName": "Exports"},
+		"another role":        {"RoleName": "bitmovin-export-app-2"},
+		"another case of it":  {"RoleName": "bitmovin-export-App"},
 		"both, and no writes": {"BucketName": other, "ObjectPrefix": "a/", "ProbeWrites": "false"},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
@@ -585,18 +589,26 @@ func TestKilledAfterItsDelete(t *testing.T) {
 // Update that comes late sees all the same that the resource has another role by now.
 func TestNamedLikeMadeUp(t *testing.T) {
 	t.Parallel()
+	const stack = harness.RoleNamePrefix + appStack
 	named := func(name string) properties {
-		return base.With(properties{"RoleName": appStack + "-" + logicalID + "-" + name})
+		return base.With(properties{"RoleName": stack + "-" + logicalID + "-" + name})
 	}
 	for _, kind := range []string{"Create", "Update"} {
 		harness.Run(t, kind, func(t *testing.T) {
 			e := newProviderEnv(t, options{})
-			e.MustApp(named("v1"))
+			deploy := func(name string) *cloudformation.Stack {
+				s, err := e.DeployText(stack, named(name).Template(nil), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			}
+			deploy("v1")
 			if kind == "Update" {
-				e.MustApp(named("v2"))
+				deploy("v2")
 			}
 			event := e.Latest(kind).Event
-			s := e.MustApp(named("v3"))
+			s := deploy("v3")
 			if v := e.Deliver(event); v.Status != "FAILED" {
 				t.Errorf("the late %s is %+v, want FAILED", kind, v)
 			}

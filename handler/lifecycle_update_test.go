@@ -27,12 +27,12 @@ func updatedInPlace(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: %v", change, err)
 		}
-		e.WantVerdict("Update", "SUCCESS", "exports")
+		e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 		e.WantRole(s, p)
 	}
 	e.Cloud.Edit(func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:*"`)) })
 	e.mustCheck(p.With(properties{"KmsKeyArn": keyARN}))
-	e.WantVerdict("Update", "SUCCESS", "exports")
+	e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 	if text := e.ExportRole().Inline["BitmovinExportAccess"]; !strings.Contains(text, `"`+keyARN+`"`) {
 		t.Errorf("the policy does not name the key: %s", text)
 	}
@@ -43,7 +43,7 @@ func updatedForNothing(t *testing.T) {
 	e.MustApp(base)
 	before, writes := e.ExportRole(), len(e.Writes())
 	e.MustApp(base.With(properties{"ServiceTimeout": "600"}))
-	e.WantVerdict("Update", "SUCCESS", "exports")
+	e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 	if diff := cmp.Diff(before, e.ExportRole()); diff != "" {
 		t.Errorf("the role changed (-before +after):\n%s", diff)
 	}
@@ -60,8 +60,8 @@ func replaced(t *testing.T) {
 	e.MustApp(base)
 	before := e.ExportRole()
 	s := e.MustApp(base.With(replacing))
-	e.WantVerdict("Update", "SUCCESS", "exports-2")
-	e.WantVerdict("Delete", "SUCCESS", "exports")
+	e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app-2")
+	e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 	if diff := cmp.Diff(before, until); diff != "" {
 		t.Errorf("the old role changed before its Delete (-before +then):\n%s", diff)
 	}
@@ -73,8 +73,8 @@ func replacedAndRolledBack(t *testing.T) {
 	e.MustApp(base)
 	s, _ := e.App(base.With(replacing), harness.Failing())
 	e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-	e.WantVerdict("Update", "SUCCESS", "exports")
-	e.WantVerdict("Delete", "SUCCESS", "exports-2")
+	e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
+	e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app-2")
 	e.WantRole(s, base)
 }
 
@@ -87,13 +87,13 @@ func updateFails(t *testing.T) {
 		t.Errorf("the update came to %v", err)
 	}
 	e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-	e.WantVerdict("Update", "SUCCESS", "exports")
+	e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 	e.WantRole(s, base)
 	var verdicts []string
 	for _, v := range e.Verdicts() {
 		verdicts = append(verdicts, v.Status+" "+v.PhysicalResourceId)
 	}
-	if diff := cmp.Diff([]string{"SUCCESS exports", "FAILED exports", "SUCCESS exports"}, verdicts); diff != "" {
+	if diff := cmp.Diff([]string{"SUCCESS bitmovin-export-app", "FAILED bitmovin-export-app", "SUCCESS bitmovin-export-app"}, verdicts); diff != "" {
 		t.Errorf("verdicts (-want +got):\n%s", diff)
 	}
 }
@@ -104,7 +104,7 @@ func rollbackReports(t *testing.T) {
 	e.EditBucket(func(b *aws.Bucket) { b.Policy = denyRoles("s3:ListBucket") })
 	s, _ := e.App(base.With(properties{"Tags": harness.Tags("team", "data")}), nil)
 	e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-	v := e.WantVerdict("Update", "SUCCESS", "exports")
+	v := e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 	if got := e.Checks(v)["s3:ListBucket"]; got != "FAIL" || v.Data["AccessVerified"] != "false" {
 		t.Errorf("the rollback reports s3:ListBucket %s, AccessVerified %s", got, v.Data["AccessVerified"])
 	}
@@ -125,7 +125,7 @@ func rollbackToUnknown(t *testing.T) {
 	e.MustApp(base)
 	s, _ := e.App(base.With(properties{"ObjectPrefix": "exports/"}), harness.Failing())
 	e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-	if v.Status != "SUCCESS" || v.PhysicalResourceId != "exports" {
+	if v.Status != "SUCCESS" || v.PhysicalResourceId != "bitmovin-export-app" {
 		t.Errorf("the rollback is %+v, want SUCCESS for exports", v)
 	}
 	if diff := cmp.Diff(e.Desired(s, base), harness.Actual(e.TB, restored)); diff != "" {
@@ -149,7 +149,7 @@ func rollbackOfVanished(t *testing.T) {
 			e.MustApp(base)
 			s, _ := e.App(base.With(change), harness.Failing())
 			e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-			e.WantVerdict("Update", "SUCCESS", "exports")
+			e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 			e.WantRole(s, base)
 		})
 	}
@@ -273,8 +273,8 @@ func otherCase(t *testing.T) {
 		e := newProviderEnv(t, options{})
 		e.MustApp(base)
 		before := e.ExportRole()
-		e.MustApp(base.With(properties{"RoleName": "Exports"}))
-		e.WantVerdict("Update", "SUCCESS", "exports")
+		e.MustApp(base.With(properties{"RoleName": "bitmovin-export-App"}))
+		e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app")
 		if diff := cmp.Diff(before, e.ExportRole()); diff != "" {
 			t.Errorf("the role changed (-before +after):\n%s", diff)
 		}
@@ -284,11 +284,11 @@ func otherCase(t *testing.T) {
 		e.MustApp(base)
 		s := e.MustApp(harness.Plain())
 		after := e.ExportRole()
-		if after.Name == "exports" || s.Resources[logicalID].PhysicalID != after.Name {
+		if after.Name == "bitmovin-export-app" || s.Resources[logicalID].PhysicalID != after.Name {
 			t.Errorf("the role is %s, the resource %s", after.Name, s.Resources[logicalID].PhysicalID)
 		}
 		r := e.Latest("Delete")
-		if v := e.Deliver(r.Event); r.PhysicalResourceID != "exports" || v.Status != "SUCCESS" {
+		if v := e.Deliver(r.Event); r.PhysicalResourceID != "bitmovin-export-app" || v.Status != "SUCCESS" {
 			t.Errorf("the second Delete of %s is %+v", r.PhysicalResourceID, v)
 		}
 		if diff := cmp.Diff(after, e.ExportRole()); diff != "" {

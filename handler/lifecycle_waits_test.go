@@ -106,7 +106,7 @@ func narrowedBoundary(t *testing.T) {
 		e.OnNth(2, "UPDATE_IN_PROGRESS", e.narrow)
 		s, _ := e.App(base.With(properties{"ObjectPrefix": "exports/"}), harness.Failing())
 		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-		if got := e.WantVerdict("Update", "SUCCESS", "exports").Data["AccessVerified"]; got != "false" {
+		if got := e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app").Data["AccessVerified"]; got != "false" {
 			t.Errorf("AccessVerified is %s, want false", got)
 		}
 	})
@@ -181,7 +181,7 @@ func TestTakenByARollback(t *testing.T) {
 		time.Sleep(time.Minute)
 		s, _ := e.App(base.With(properties{"KmsKeyArn": keyARN}), harness.Failing())
 		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-		if v := e.WantVerdict("Update", "SUCCESS", "exports"); v.Data["AccessVerified"] != "false" {
+		if v := e.WantVerdict("Update", "SUCCESS", "bitmovin-export-app"); v.Data["AccessVerified"] != "false" {
 			t.Errorf("AccessVerified is %s after the rollback: %s", v.Data["AccessVerified"], v.Data["Checks"])
 		}
 	})

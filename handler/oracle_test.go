@@ -90,8 +90,8 @@ func languageDecisions(t *testing.T) []aws.Decision {
 			`"Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/Cost":"1","aws:PrincipalTag/TEAM":"data"}}`,
 			`"Resource":"*","Condition":{"Null":{"s3:if-none-match":"false"}}`,
 			`"Resource":"*","Condition":{"Bool":{"s3:ObjectCreationOperation":"true"}}`,
-			`"Resource":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin/*"}}`,
-			`"Resource":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:*:role/bitmovin/*"}}`,
+			`"Resource":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/bitmovin-export-*"}}`,
+			`"Resource":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:*:role/bitmovin-export-*"}}`,
 		} {
 			for _, effect := range []string{"Allow", "Deny"} {
 				e.EditRoles(func(r *aws.Role) {
@@ -224,7 +224,7 @@ func oneOf[T any](random *rand.Rand, list ...T) T { return list[random.IntN(len(
 // randomProperties are those of a role that is not verified: no check changes the bucket.
 func randomProperties(random *rand.Rand) properties {
 	p := properties{
-		"BucketName": bucketName, "Verification": "Off", "RoleName": oneOf(random, "exports", "Exports+=,.@-_1", "x"),
+		"BucketName": bucketName, "Verification": "Off", "RoleName": oneOf(random, "bitmovin-export-app", "bitmovin-export-App+=,.@-_1", "bitmovin-export-x"),
 		"ExternalId":   oneOf(random, "external-id-1", "a/b:c@d.e,f=g+h"),
 		"AccessMode":   oneOf(random, "Restricted", "Restricted", "Restricted", "Full"),
 		"ObjectPrefix": oneOf(random, "", "exports/", "a/b/c/", "a b/", "a+(b)[c]{d}/", "$a/.b/^/", "år/", "UPPER/"),
@@ -251,7 +251,7 @@ func randomOwner(random *rand.Rand, role aws.Role) (owner, policy string) {
 		if condition := oneOf[any](random,
 			nil, nil,
 			map[string]any{"Bool": map[string]any{"aws:SecureTransport": oneOf(random, "true", "false")}},
-			map[string]any{"ArnLike": map[string]any{"aws:PrincipalArn": "arn:aws:iam::*:role/bitmovin/*"}},
+			map[string]any{"ArnLike": map[string]any{"aws:PrincipalArn": "arn:aws:iam::*:role/bitmovin-export-*"}},
 			map[string]any{"StringNotEquals": map[string]any{"aws:PrincipalAccount": oneOf(random, account, otherAccount)}},
 			map[string]any{"StringLike": map[string]any{"s3:prefix": "exports/*"}},
 			map[string]any{"StringNotEqualsIfExists": map[string]any{"aws:PrincipalOrgID": "o-1"}},

@@ -21,7 +21,7 @@ const (
 
 // anOutput are the properties that a Custom::BitmovinAnalyticsOutput must have.
 var anOutput = properties{
-	"ApiKeySecretArn": secretARN, "Name": "exports", "BucketName": bucketName, "RoleArn": "arn:aws:iam::" + account + ":role/exports",
+	"ApiKeySecretArn": secretARN, "Name": "exports", "BucketName": bucketName, "RoleArn": "arn:aws:iam::" + account + ":role/bitmovin-export-app",
 }
 
 // withOldKey is what changes the key that an output is registered with.

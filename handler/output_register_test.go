@@ -31,8 +31,7 @@ func TestRegister(t *testing.T) {
 		if diff := cmp.Diff(harness.Decode(t, harness.BitmovinTrust(first.ExternalID)), harness.Decode(t, role.Trust)); diff != "" {
 			t.Errorf("trust policy (-want +got):\n%s", diff)
 		}
-		guid := strings.Split(s.ID, "/")[2]
-		if want := "bitmovin-export-" + strings.Split(guid, "-")[0]; role.Name != want {
+		if want := harness.RoleNamePrefixOf(s.ID) + "access"; role.Name != want {
 			t.Errorf("role %s, want %s", role.Name, want)
 		}
 

@@ -32,16 +32,24 @@ func refused() map[string]properties {
 		"a boundary":                {"PermissionsBoundary": houseBoundary},
 		"the provider's variable":   {"PERMISSIONS_BOUNDARY_ARN": houseBoundary},
 		"a path":                    {"RolePath": "/"},
+		"another prefix":            {"RoleNamePrefix": "bitmovin-other-"},
 		"a policy":                  {"ManagedPolicyArns": []any{administratorAccess}},
-		"a path in the name":        {"RoleName": "../administrator"},
-		"a path to another role":    {"RoleName": "other/other-role"},
+		"a path in the name":        {"RoleName": prefix + "../administrator"},
+		"a path to another role":    {"RoleName": prefix + "path/" + nameIn(pathRole)},
 		"an absolute path":          {"RoleName": "/administrator"},
 		"an ARN for a name":         {"RoleName": adminRole},
-		"a pattern for a name":      {"RoleName": "admin*"},
-		"a variable for a name":     {"RoleName": "${aws:username}"},
+		"a pattern for a name":      {"RoleName": prefix + "*"},
+		"a variable for a name":     {"RoleName": prefix + "${aws:username}"},
 		"the administrator's role":  {"RoleName": "administrator"},
-		"another provider's role":   {"RoleName": "other-role"},
-		"a role without boundary":   {"RoleName": "unbounded"},
+		"any name":                  {"RoleName": "exports"},
+		"the prefix's beginning":    {"RoleName": "bitmovin"},
+		"the prefix in the middle":  {"RoleName": "my-" + prefix + "exports"},
+		"the prefix in capitals":    {"RoleName": "Bitmovin-exports"},
+		"another provider's role":   {"RoleName": nameIn(otherRole)},
+		"a role at a path":          {"RoleName": nameIn(pathRole)},
+		"a role without boundary":   {"RoleName": nameIn(unboundedRole)},
+		"a role in capitals":        {"RoleName": nameIn(capitalsRole)},
+		"that role, in lower case":  {"RoleName": strings.ToLower(nameIn(capitalsRole))},
 		"another stack's role":      {"RoleName": nameIn(ownRole)},
 		"the same in capitals":      {"RoleName": strings.ToUpper(nameIn(ownRole))},
 		"any external id":           {"ExternalId": "*"},
@@ -77,10 +85,10 @@ func harmless() map[string]properties {
 		"a prefix with quotes":        {"ObjectPrefix": `"],"Resource":["arn:aws:s3:::` + privateBucket + `/`},
 		"a key of others":             {"KmsKeyArn": keyARN},
 		"a key of another account":    {"KmsKeyArn": "arn:aws:kms:" + region + ":999999999999:key/1"},
-		"a name like the function's":  {"RoleName": "exports-ProviderRole"},
-		"a name like a service's":     {"RoleName": "AWSServiceRoleForBitmovin"},
+		"a name like the function's":  {"RoleName": prefix + "provider"},
+		"a name like a service's":     {"RoleName": prefix + "AWSServiceRoleForBitmovin"},
 		"tags that a policy may read": {"Tags": harness.Tags("owner", "platform")},
-		"many words for nothing":      {"ExternalId": "=,.@:/-", "RoleName": "=,.@-"},
+		"many words for nothing":      {"ExternalId": "=,.@:/-", "RoleName": prefix + "=,.@-"},
 	}
 }
 
@@ -181,8 +189,9 @@ func (c *consumer) wantHarmlessCall(call aws.Call) {
 	}
 	switch call.Op {
 	case "iam:CreateRole":
-		if call.Params.Get("PermissionsBoundary") == "" || call.Params.Get("Path") != rolePath {
-			c.Errorf("a role without the boundary, or not below the path: %v", call.Params)
+		name := call.Params.Get("RoleName")
+		if call.Params.Get("PermissionsBoundary") == "" || call.Params.Has("Path") || !strings.HasPrefix(name, prefix) {
+			c.Errorf("a role without the boundary, at a path or of another prefix: %v", call.Params)
 		}
 	case "iam:AttachRolePolicy":
 		c.Errorf("a managed policy was attached: %v", call.Params)

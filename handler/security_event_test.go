@@ -106,7 +106,8 @@ func TestForgedPhysicalID(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
 		c := newConsumer(t)
 		var updates, deletes []forged
-		for _, id := range []string{nameIn(ownRole), strings.ToUpper(nameIn(ownRole)), "administrator", "other-role", "unbounded",
+		for _, id := range []string{nameIn(ownRole), strings.ToUpper(nameIn(ownRole)), "administrator", nameIn(otherRole), nameIn(unboundedRole),
+			nameIn(capitalsRole), nameIn(pathRole),
 			"*", " ", "/administrator", "arn:aws:iam::" + account + ":role/administrator"} {
 			// With a RoleName of the same text nothing else is looked for.
 			event := map[string]any{
@@ -125,19 +126,20 @@ func TestForgedPhysicalID(t *testing.T) {
 	})
 }
 
-// TestPlantedRole: a role that somebody has made below the path and tagged as
+// TestPlantedRole: a role that somebody has given the prefix and tagged as
 // the resource's is put into its boundary, then rid of those it trusts and of
 // what it may do, and only then gets the permissions.
 func TestPlantedRole(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
 		c := newConsumer(t)
+		const plantedRole = prefix + "planted"
 		planted := &aws.Role{
-			Account: account, Name: "planted", Path: rolePath, Trust: trustAccount, Inline: map[string]string{"All": anything}, Attached: []string{administratorAccess},
+			Account: account, Name: plantedRole, Path: "/", Trust: trustAccount, Inline: map[string]string{"All": anything}, Attached: []string{administratorAccess},
 			Tags: map[string]string{"bitmovin-export-access:stack-id": c.Stack(consumerStack).ID, "bitmovin-export-access:logical-id": logicalID},
 		}
-		c.Cloud.Edit(func(s *aws.State) { s.Roles[aws.RoleKey(account, "planted")] = planted })
+		c.Cloud.Edit(func(s *aws.State) { s.Roles[aws.RoleKey(account, plantedRole)] = planted })
 		since := len(c.Writes())
-		if err := c.deploy(properties{"RoleName": "planted"}); err != nil {
+		if err := c.deploy(properties{"RoleName": plantedRole}); err != nil {
 			t.Fatal(err)
 		}
 		c.wantHarmless()
@@ -146,7 +148,7 @@ func TestPlantedRole(t *testing.T) {
 		if diff := cmp.Diff(want, c.Writes()[since:][:3]); diff != "" {
 			t.Errorf("first writes (-want +got):\n%s", diff)
 		}
-		r := c.Roles()[aws.RoleKey(account, "planted")]
+		r := c.Roles()[aws.RoleKey(account, plantedRole)]
 		if len(r.Attached) != 0 || len(r.Inline) != 1 || slices.Contains(slices.Collect(maps.Values(r.Inline)), anything) {
 			t.Errorf("the role still has %v and %v", r.Inline, r.Attached)
 		}

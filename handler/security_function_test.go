@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
@@ -58,11 +60,65 @@ func TestIntruderInFunction(t *testing.T) {
 	})
 }
 
+// TestProvidersApart: no function reaches the roles of another provider, in the same region
+// or in another, whose prefix does not begin with its own. The prefixes of two stacks that
+// give none are apart.
+func TestProvidersApart(t *testing.T) {
+	t.Parallel()
+	for name, prefixes := range map[string][2]string{
+		"derived":             {"", ""},
+		"one derived":         {"bitmovin-team-", ""},
+		"given":               {"bitmovin-a-", "bitmovin-b-"},
+		"one ends as another": {"bitmovin-a-", "my-bitmovin-a-"},
+	} {
+		for _, elsewhere := range []string{region, "us-east-1"} {
+			harness.Run(t, name+", "+elsewhere, func(t *testing.T) {
+				here := newEnv(t, options{})
+				providers := []*env{here, {here.In(elsewhere)}}
+				var roles []aws.Role
+				for i, e := range providers {
+					s, err := e.DeployText(fmt.Sprint("provider-", i), e.Template(), harness.Parameters("RoleNamePrefix", prefixes[i]))
+					if err != nil {
+						t.Fatal(err)
+					}
+					roles = append(roles, e.Roles()[aws.RoleKey(account, s.Resources[logicalID].PhysicalID)])
+				}
+				for i, e := range providers {
+					function := e.as(e.functionOf(fmt.Sprint("provider-", i)))
+					function.wantDenied(function.attacksOnRole(roles[1-i].ARN(), &roles[i].Boundary))
+				}
+			})
+		}
+	}
+}
+
+// TestPrefixOfAnothers: where a provider's prefix begins another's, the permissions of its
+// function cover the other's roles, as docs/security.md says. No event makes it touch them.
+func TestPrefixOfAnothers(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newProviderEnv(t, options{}, "RoleNamePrefix", "bitmovin-a-")
+		_, err := e.DeployText("other", e.Template(), harness.Parameters("RoleNamePrefix", "bitmovin-a-b-"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := e.ExportRole()
+		if _, err := e.App(properties{"BucketName": bucketName, "RoleName": theirs.Name}, nil); err == nil || !strings.Contains(err.Error(), "is taken by") {
+			t.Errorf("a resource with another provider's role came to %v", err)
+		}
+		if v := e.Deliver(e.deletion(theirs.Name)); v.Status != "SUCCESS" {
+			t.Errorf("the Delete is %+v, want SUCCESS", v)
+		}
+		if diff := cmp.Diff(theirs, e.ExportRole()); diff != "" {
+			t.Errorf("the other provider's role was touched (-before +after):\n%s", diff)
+		}
+	})
+}
+
 func (i intruder) wantAllDenied() {
 	i.Helper()
 	i.wantDenied(i.attacksOnBoundary())
-	for _, arn := range []string{adminRole, otherRole, i.arn} {
-		i.wantDenied(i.attacksOnRole(arn))
+	for _, arn := range []string{adminRole, otherRole, capitalsRole, pathRole, i.arn} {
+		i.wantDenied(i.attacksOnRole(arn, i.boundary()))
 	}
 	i.wantDenied(i.attacksOnBuckets())
 	i.wantDenied(i.attacksBesides())
@@ -72,11 +128,13 @@ func (i intruder) wantAllDenied() {
 func (i intruder) attacksOnBoundary() []attack {
 	own, boundary := sdk.String(nameIn(ownRole)), i.boundary()
 	return []attack{
-		{"create a role without a boundary", i.create(rolePath, nil)},
-		{"create a role with another boundary", i.create(rolePath, sdk.String(houseBoundary))},
-		{"create a role at the root", i.create("/", boundary)},
-		{"create a role above the path", i.create("/bitmovin/", boundary)},
-		{"create a role at a path that begins alike", i.create(strings.TrimSuffix(rolePath, "/")+"-2/", boundary)},
+		{"create a role without a boundary", i.create("/", prefix+"new", nil)},
+		{"create a role with another boundary", i.create("/", prefix+"new", sdk.String(houseBoundary))},
+		{"create a role of any name", i.create("/", "new", boundary)},
+		{"create a role with the prefix in capitals", i.create("/", strings.ToUpper(prefix)+"new", boundary)},
+		{"create a role with the prefix's beginning", i.create("/", strings.TrimSuffix(prefix, "-"), boundary)},
+		{"create a role at a path", i.create("/"+prefix+"path/", prefix+"new", boundary)},
+		{"create a role where the function's is", i.create("/bitmovin-provider/", prefix+"new", boundary)},
 		{"attach AdministratorAccess", i.attach(ownRole, administratorAccess)},
 		{"attach to a role without the boundary", i.attach(unboundedRole, fullAccess)},
 		{"put a policy on a role without the boundary", i.putPolicy(unboundedRole)},
@@ -87,7 +145,7 @@ func (i intruder) attacksOnBoundary() []attack {
 		i.action("iam:DeletePolicy", *boundary),
 		i.action("iam:UpdateRole", ownRole),
 		i.action("iam:PassRole", ownRole),
-		i.action("iam:AddRoleToInstanceProfile", rolesARN[:len(rolesARN)-len("role")]+"instance-profile/any"),
+		i.action("iam:AddRoleToInstanceProfile", rolesARN[:len(rolesARN)-len("role/")]+"instance-profile/any"),
 	}
 }
 
@@ -102,14 +160,14 @@ func (e *env) boundary() *string {
 	return nil
 }
 
-// attacksOnRole are attempts to use, change or delete a role that is not below
-// the path, or to learn what it may do.
-func (i intruder) attacksOnRole(arn string) []attack {
+// attacksOnRole are attempts to use, change or delete a role that is not of the
+// prefix, or has a path, or to learn what it may do.
+func (i intruder) attacksOnRole(arn string, boundary *string) []attack {
 	name := sdk.String(nameIn(arn))
 	tag := []types.Tag{{Key: sdk.String("owner"), Value: sdk.String("me")}}
 	list := []attack{
 		{"put a policy on", i.putPolicy(arn)},
-		{"put the boundary on", i.putBoundary(arn, i.boundary())},
+		{"put the boundary on", i.putBoundary(arn, boundary)},
 		{"attach a policy to", i.attach(arn, fullAccess)},
 		{"assume", on(i.sts.AssumeRole, sts.AssumeRoleInput{RoleArn: &arn, RoleSessionName: sdk.String("intruder")})},
 		{"change the trust of", on(i.iam.UpdateAssumeRolePolicy, iam.UpdateAssumeRolePolicyInput{RoleName: name, PolicyDocument: sdk.String(trustAccount)})},
@@ -178,8 +236,8 @@ func (i intruder) attacksBesides() []attack {
 	for resource, actions := range map[string]string{
 		"*":                                    "iam:ListRoles iam:CreateServiceLinkedRole s3:ListAllMyBuckets cloudformation:ListStacks logs:DescribeLogGroups",
 		"arn:aws:iam::" + account + ":user/me": "iam:CreateUser iam:CreateAccessKey iam:AttachUserPolicy",
-		"arn:aws:iam::" + account + ":policy/bitmovin":      "iam:CreatePolicy",
-		"arn:aws:iam::999999999999:role/bitmovin/" + region: "sts:AssumeRole",
+		"arn:aws:iam::" + account + ":policy/bitmovin":   "iam:CreatePolicy",
+		"arn:aws:iam::999999999999:role/" + prefix + "x": "sts:AssumeRole",
 		oldSecretARN: "secretsmanager:DescribeSecret secretsmanager:PutSecretValue",
 		"arn:aws:ssm:" + here + "parameter/other":             "ssm:GetParameter",
 		"arn:aws:lambda:" + here + "function:" + stackName:    "lambda:InvokeFunction lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:AddPermission",
@@ -200,9 +258,9 @@ func (i intruder) attacksBesides() []attack {
 	return list
 }
 
-func (i intruder) create(path string, boundary *string) func(context.Context) error {
+func (i intruder) create(path, name string, boundary *string) func(context.Context) error {
 	return on(i.iam.CreateRole, iam.CreateRoleInput{
-		RoleName: sdk.String("new"), Path: &path, AssumeRolePolicyDocument: sdk.String(trustAccount), PermissionsBoundary: boundary,
+		RoleName: &name, Path: &path, AssumeRolePolicyDocument: sdk.String(trustAccount), PermissionsBoundary: boundary,
 	})
 }
 

@@ -22,17 +22,22 @@ import (
 
 // What an intruder finds in the account.
 const (
-	// rolePath is the provider's.
-	rolePath = "/bitmovin/" + region + "/" + providerStack + "/"
-	rolesARN = "arn:aws:iam::" + account + ":role"
-	// ownRole is a role that the provider made.
-	ownRole = rolesARN + rolePath + "exports-role"
+	rolesARN = "arn:aws:iam::" + account + ":role/"
+	// prefix is the provider's: the shortest, with which the path of its function's own
+	// role begins, too.
+	prefix = "bitmovin-"
+	// ownRole is the role that the provider made: template.yaml has the name.
+	ownRole = rolesARN + prefix + "access"
 	// adminRole administers the account, and trusts all of it.
-	adminRole = rolesARN + "/administrator"
-	// otherRole is a role of another provider, below that one's path.
-	otherRole = rolesARN + "/bitmovin/" + region + "/other/other-role"
-	// unboundedRole is below the provider's path, and somebody has made it without a boundary.
-	unboundedRole = rolesARN + rolePath + "unbounded"
+	adminRole = rolesARN + "administrator"
+	// otherRole is a role of another provider, of that one's prefix.
+	otherRole = rolesARN + "team-bitmovin-other-role"
+	// capitalsRole differs from the provider's roles in the case of its prefix, and
+	// pathRole has a path.
+	capitalsRole = rolesARN + "Bitmovin-other-role"
+	pathRole     = rolesARN + prefix + "path/" + prefix + "other-role-2"
+	// unboundedRole has the provider's prefix, and somebody has made it without a boundary.
+	unboundedRole = rolesARN + prefix + "unbounded"
 	bitmovinUser  = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
 	fullAccess    = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 	// privateBucket does not begin with AllowedBucketPrefix.
@@ -50,11 +55,11 @@ func newIntruderEnv(t *testing.T, deploy func(*env)) *env {
 	e.addKey()
 	e.AddAPIKeys()
 	e.Cloud.Edit(func(s *aws.State) {
-		for _, arn := range []string{adminRole, otherRole, unboundedRole} {
+		for _, arn := range []string{adminRole, otherRole, capitalsRole, pathRole, unboundedRole} {
 			name := nameIn(arn)
 			e.Kept[aws.RoleKey(account, name)] = true
 			s.Roles[aws.RoleKey(account, name)] = &aws.Role{
-				Account: account, Name: name, Path: strings.TrimSuffix(strings.TrimPrefix(arn, rolesARN), name), Trust: trustAccount,
+				Account: account, Name: name, Path: "/" + strings.TrimSuffix(strings.TrimPrefix(arn, rolesARN), name), Trust: trustAccount,
 				Inline: map[string]string{"All": anything}, Attached: []string{administratorAccess}, Tags: map[string]string{"owner": "platform"},
 			}
 		}
@@ -69,7 +74,7 @@ func newIntruderEnv(t *testing.T, deploy func(*env)) *env {
 
 // forBucket deploys a provider of the one bucket.
 func forBucket(e *env) {
-	p := harness.Parameters("RoleName", nameIn(ownRole), "ExternalId", "external-id")
+	p := harness.Parameters("RoleNamePrefix", prefix, "ExternalId", "external-id")
 	if _, err := e.DeployText(providerStack, e.Template(), p); err != nil {
 		e.Fatal(err)
 	}
@@ -79,7 +84,7 @@ func forBucket(e *env) {
 // with "my-", and the stack of a team.
 func forTeams(pairs ...string) func(*env) {
 	return func(e *env) {
-		e.Provide(append(pairs, "AllowedBucketPrefix", "my-")...)
+		e.Provide(append(pairs, "RoleNamePrefix", prefix, "AllowedBucketPrefix", "my-")...)
 		e.MustApp(properties{"BucketName": bucketName, "RoleName": nameIn(ownRole), "ExternalId": "external-id"})
 	}
 }
@@ -113,15 +118,15 @@ func (e *env) intruder(arn string, cfg sdk.Config) intruder {
 // asFunction has the credentials of the function.
 func (e *env) asFunction() intruder {
 	e.Helper()
-	arn := ""
-	e.Cloud.View(func(s *aws.State) {
-		for _, r := range s.Roles {
-			if strings.Contains(r.Trust, "lambda.amazonaws.com") {
-				arn = r.ARN()
-			}
-		}
-	})
-	return e.as(arn)
+	return e.as(e.functionOf(providerStack))
+}
+
+// functionOf returns the ARN of the role of a stack's function.
+func (e *env) functionOf(stack string) (arn string) {
+	e.Helper()
+	name := e.Stack(stack).Resources["ProviderRole"].PhysicalID
+	e.Cloud.View(func(s *aws.State) { arn = s.Roles[aws.RoleKey(account, name)].ARN() })
+	return arn
 }
 
 // assume has the credentials of the role, which the intruder assumes.

@@ -42,12 +42,10 @@ func lifecycles() map[string]func(*env) {
 	}
 }
 
-// restrictedLifecycle updates in place, and then by replacement.
 func restrictedLifecycle(e *env) {
 	e.MustDeploy()
 	e.MustDeploy("ObjectPrefix", "exports/")
 	e.MustDeploy("ProbeWrites", "false", "ObjectPrefix", "exports/")
-	e.MustDeploy("RoleName", "exports-for-bitmovin", "ProbeWrites", "false")
 }
 
 func fullLifecycle(e *env) {

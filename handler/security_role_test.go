@@ -36,15 +36,15 @@ func TestIntruderInRole(t *testing.T) {
 		i.wantDenied(i.attacksBeyondTheFour())
 	})
 	harness.Run(t, "made by an intruder in the function", func(t *testing.T) {
-		made := rolesARN + rolePath + "new"
+		made := rolesARN + prefix + "new"
 		f := newIntruderEnv(t, forTeams()).asFunction()
-		f.mustDo(f.create(rolePath, f.boundary()), f.putPolicy(made))
+		f.mustDo(f.create("/", nameIn(made), f.boundary()), f.putPolicy(made))
 		i := f.assume(made, "")
 		i.wantTheFour()
 		i.wantDenied(i.attacksBeyondTheFour())
 		f.mustDo(
-			on(f.iam.DeleteRolePolicy, iam.DeleteRolePolicyInput{RoleName: sdk.String("new"), PolicyName: sdk.String("More")}),
-			on(f.iam.DeleteRole, iam.DeleteRoleInput{RoleName: sdk.String("new")}),
+			on(f.iam.DeleteRolePolicy, iam.DeleteRolePolicyInput{RoleName: sdk.String(nameIn(made)), PolicyName: sdk.String("More")}),
+			on(f.iam.DeleteRole, iam.DeleteRoleInput{RoleName: sdk.String(nameIn(made))}),
 		)
 	})
 	harness.Run(t, "without its external id", func(t *testing.T) {

@@ -17,8 +17,8 @@ const (
 	region     = "eu-west-1"
 	stackName  = "exports"
 	bucketName = "my-analytics-exports"
-	// roleName is given only so that the role's ARN fits into a line.
-	roleName = "bitmovin"
+	// rolePrefix is given only so that the role's ARN fits into a line.
+	rolePrefix = "bitmovin-"
 	// keySecret is the ARN of the secret with the key of Bitmovin's API.
 	keySecret = "arn:aws:secretsmanager:" + region + ":" + account + ":secret:bitmovin-AbCdEf"
 	// propagation is how long a change in IAM takes to be effective everywhere.
@@ -98,7 +98,7 @@ func (s *story) deploy(ctx context.Context, prefix string) (*cloudformation.Stac
 	if s.registers {
 		p["BitmovinApiKeySecretArn"], p["BitmovinApiKeySecretField"] = keySecret, "current"
 	} else {
-		p["RoleName"] = roleName
+		p["RoleNamePrefix"] = rolePrefix
 	}
 	return s.stacks.Deploy(ctx, stackName, s.template, p)
 }

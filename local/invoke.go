@@ -67,7 +67,7 @@ func (d *desk) provide(ctx context.Context, e event) (*lambda.Function, error) {
 		d.addSecret(secret)
 	}
 	stack, err := d.stacks.Deploy(ctx, "bitmovin-export", d.template, map[string]string{
-		"BucketName": "", "BitmovinApiKeySecretArn": secret,
+		"BucketName": "", "RoleNamePrefix": "bitmovin-export-", "BitmovinApiKeySecretArn": secret,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("deploy the provider: %w", err)

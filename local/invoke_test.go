@@ -13,14 +13,14 @@ import (
 
 func TestInvoke(t *testing.T) {
 	t.Parallel()
-	const role = "\narn:aws:iam::012345678912:role/bitmovin/us-east-1/bitmovin-export/bitmovin-exports"
+	const role = "\narn:aws:iam::012345678912:role/bitmovin-export-analytics"
 	const outputID = "8c1f0b5e-2a7d-4e63-9b1a-5d0c7e4f3a21"
 	cases := map[string][]string{
 		"create.json": {`"SUCCESS"`, `"AccessVerified": "true"`, "Roles: 1" + role + "\n", `s3:::my-analytics-exports/*"`},
 		"update.json": {`"SUCCESS"`, `"AccessVerified": "true"`, "Roles: 1" + role + "\n", `s3:::my-analytics-exports/exports/*"`},
 		// The role that was replaced lives until its own Delete.
 		"update-replace.json": {
-			`"SUCCESS"`, `"PhysicalResourceId": "bitmovin-exports-2"`, "Roles: 2" + role + "\n", role + "-2\n",
+			`"SUCCESS"`, `"PhysicalResourceId": "bitmovin-export-analytics-2"`, "Roles: 2" + role + "\n", role + "-2\n",
 		},
 		"delete.json":               {`"SUCCESS"`, "Roles: 0\n"},
 		"delete-failed-create.json": {`"SUCCESS"`, `"PhysicalResourceId": "analytics-exports-ExportAccess-1V2L4KQ7X9Z3B"`, "Roles: 0\n"},

@@ -68,7 +68,7 @@ func (s *story) showHoldings(before, after []holding) {
 // showRoles shows the roles that the function made.
 func showRoles(c *console.Console, s *aws.State) {
 	roles := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Roles)), func(key string) bool {
-		return !strings.HasPrefix(s.Roles[key].Path, "/bitmovin/")
+		return s.Roles[key].Path != "/"
 	})
 	c.Heading(fmt.Sprintf("Roles: %d", len(roles)))
 	for _, key := range roles {

@@ -199,7 +199,7 @@ func TestPage(t *testing.T) {
 	if !json.Valid([]byte(policy)) {
 		t.Errorf("the policy is not JSON:\n%s", policy)
 	}
-	for _, resource := range []string{":::", ":role/", ":policy/", ":function:", ":log-group:", ":stack/"} {
+	for _, resource := range []string{":::", ":role/", ":role/bitmovin-provider/", ":policy/", ":function:", ":log-group:", ":stack/"} {
 		if !strings.Contains(policy, resource+namePrefix+"*") {
 			t.Errorf("%s has no statement about %s%s*", page, resource, namePrefix)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/url"
 	"os"
 	"slices"
@@ -18,11 +19,15 @@ import (
 const namePrefix = "bitmovin-acceptance-"
 
 // names are those of all that a run makes itself, from its id.
-type names struct{ id, stack, express, bucket, code string }
+type names struct{ id, stack, express, bucket, code, roles string }
 
 func namesOf(id string) names {
 	name := namePrefix + id
-	return names{id: id, stack: name, express: name + "-express", bucket: name, code: name + "-code"}
+	return names{
+		id: id, stack: name, express: name + "-express", bucket: name, code: name + "-code",
+		// The template's RoleNamePrefix has no room for every id.
+		roles: fmt.Sprintf("%s%08x-", namePrefix, crc32.ChecksumIEEE([]byte(id))),
+	}
 }
 
 func (n names) stacks() []string { return []string{n.stack, n.express} }

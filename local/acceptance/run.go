@@ -130,7 +130,7 @@ func (r *runner) samDeploy(ctx context.Context, stackName string, flags []string
 	args := slices.Concat([]string{
 		"deploy", "--config-env", "acceptance", "--stack-name", stackName, "--region", r.region, "--s3-bucket", r.code,
 		"--s3-prefix", "function", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset",
-	}, flags, []string{"--parameter-overrides", "BucketName=" + r.bucket}, parameters)
+	}, flags, []string{"--parameter-overrides", "BucketName=" + r.bucket, "RoleNamePrefix=" + r.roles}, parameters)
 	_, err := r.run(ctx, "sam", args...)
 	return err
 }

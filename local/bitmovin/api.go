@@ -20,6 +20,9 @@ type Options struct {
 	// Rate is how many calls a key may make in each Window; 0 is no limit.
 	Rate   int
 	Window time.Duration
+	// RefuseRolePaths refuses the ARN of a role that has a path, as the encoding API did
+	// until its release 1.255.0 of 2026-02-04. Whether the analytics API does is not known.
+	RefuseRolePaths bool
 	// Network that the API is reached by; sockets if it is nil.
 	Network network.Network
 	// Seed of the ids; they are random if it is 0.

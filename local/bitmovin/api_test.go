@@ -110,13 +110,15 @@ func TestCreate(t *testing.T) {
 		{"acl with an unknown field", body("o", `,"acl":[{"permission":"PRIVATE","grantee":"me"}]`), 400, nil},
 		{"acl that is no list", body("o", `,"acl":"PRIVATE"`), 400, nil},
 		{"unknown region", body("o", `,"cloudRegion":"EU_WEST_9"`), 400, nil},
+		{"role with a path", strings.Replace(body("o", ""), `"r"`, `"arn:aws:iam::123456789012:role/a/r"`, 1), 400, nil},
+		{"role without a path", strings.Replace(body("o", ""), `"r"`, `"arn:aws:iam::123456789012:role/r"`, 1), 201, func(string) bool { return true }},
 		{"no bucket", `{"type":"S3_ROLE_BASED","roleArn":"r"}`, 400, nil},
 		{"no type", `{"bucketName":"b","roleArn":"r"}`, 400, nil},
 		{"no JSON", `{`, 400, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			harness.Bubble(t, func(t *testing.T) {
-				e := start(t, bitmovin.Options{}).call(t, http.MethodPost, path, tt.body)
+				e := start(t, bitmovin.Options{RefuseRolePaths: true}).call(t, http.MethodPost, path, tt.body)
 				if e.code != tt.code {
 					t.Fatalf("status %d, want %d: %+v", e.code, tt.code, e)
 				}

@@ -21,7 +21,7 @@ func (a *API) create(organization string, body []byte) response {
 		}
 		return fail(http.StatusBadRequest, 1000, "Bad request", err.Error())
 	}
-	if wrong := o.check(); wrong != "" {
+	if wrong := o.check(a.options.RefuseRolePaths); wrong != "" {
 		return fail(http.StatusBadRequest, 1000, "Bad request", wrong)
 	}
 	if a.state.UniqueNames && slices.ContainsFunc(a.state.Outputs, func(other *Output) bool {
@@ -51,7 +51,7 @@ var CloudRegions = []string{
 }
 
 // check says what is wrong with an output that is to be registered.
-func (o *Output) check() string {
+func (o *Output) check(refuseRolePaths bool) string {
 	switch {
 	case o.ID != "" || o.CreatedAt != "" || o.ModifiedAt != "":
 		return "id, createdAt and modifiedAt are read-only"
@@ -59,6 +59,8 @@ func (o *Output) check() string {
 		return "type must be S3_ROLE_BASED"
 	case o.BucketName == "" || o.RoleARN == "":
 		return "bucketName and roleArn are required"
+	case refuseRolePaths && strings.Count(o.RoleARN, "/") > 1:
+		return "roleArn must be the ARN of a role without a path"
 	case !slices.Contains([]string{"", "CUSTOM", "GLOBAL", "GENERATED"}, o.ExternalIDMode):
 		return "externalIdMode must be CUSTOM, GLOBAL or GENERATED"
 	case o.ExternalID != "" && (o.ExternalIDMode == "GLOBAL" || o.ExternalIDMode == "GENERATED"):

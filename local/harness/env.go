@@ -59,6 +59,8 @@ type Env struct {
 	// FailedDeliveries: an attempt may end in an error, which Lambda's retry hides.
 	FailedDeliveries bool
 
+	// engine are the options of Engine.
+	engine cloudformation.Options
 	// lag is how long it takes until all that was written is in force and seen.
 	lag time.Duration
 	// delivered counts the calls of Deliver.
@@ -85,7 +87,7 @@ func New(tb testing.TB, o Options) *Env {
 		Account: Account, Region: Region, Binary: o.Binary, Program: o.Program, Seed: o.Seed,
 		Timeout: o.Timeout, RetryDelays: o.RetryDelays, OnEvent: e.tell, Answers: o.Answers,
 	}
-	api := bitmovin.Options{Seed: o.Seed}
+	api := bitmovin.Options{Seed: o.Seed, RefuseRolePaths: true}
 	if o.Program != nil {
 		stacks.Memory = network.NewMemory(o.Seed)
 		o.Network, api.Network = stacks.Memory, stacks.Memory
@@ -96,12 +98,25 @@ func New(tb testing.TB, o Options) *Env {
 	e.Cloud, e.API = aws.Start(o.Options), bitmovin.Start(api)
 	stacks.Cloud = e.Cloud
 	stacks.FunctionEnv = map[string]string{"BITMOVIN_API_URL": e.API.URL()}
-	e.Engine = cloudformation.New(stacks)
+	e.engine, e.Engine = stacks, cloudformation.New(stacks)
 	e.Cloud.Edit(func(s *aws.State) {
 		s.Buckets[BucketName] = &aws.Bucket{Name: BucketName, Account: Account, Region: Region, Ownership: "BucketOwnerEnforced"}
 	})
 	tb.Cleanup(e.end)
 	return e
+}
+
+// In returns the account as it is in another region, with the same roles and buckets. Its
+// stacks are deleted before the others when the test ends.
+func (e *Env) In(region string) *Env {
+	o := e.engine
+	o.Region, o.Seed = region, o.Seed+1
+	there := &Env{TB: e.TB, Cloud: e.Cloud, API: e.API, Kept: e.Kept, engine: o, lag: e.lag, Engine: cloudformation.New(o)}
+	e.Cleanup(func() {
+		there.deleteStacks()
+		there.Engine.Close()
+	})
+	return there
 }
 
 // Lag returns how long it takes until all that was written is in force and seen.
@@ -132,12 +147,7 @@ func (e *Env) end() {
 // that nothing was asked for which local/ does not know.
 func (e *Env) checkPromises() {
 	e.Helper()
-	for i := len(e.stacks) - 1; i >= 0; i-- {
-		if _, err := e.Engine.Stack(e.stacks[i]); err == nil {
-			e.Delete(e.stacks[i])
-		}
-	}
-	e.WaitForAll()
+	e.deleteStacks()
 	e.checkAnswers()
 	e.checkAttempts()
 	e.checkOutputs()
@@ -156,6 +166,17 @@ func (e *Env) checkPromises() {
 			e.Errorf("log groups are left: %v", s.LogGroups)
 		}
 	})
+}
+
+// deleteStacks deletes what is left of the stacks, and waits for all that goes on.
+func (e *Env) deleteStacks() {
+	e.Helper()
+	for i := len(e.stacks) - 1; i >= 0; i-- {
+		if _, err := e.Engine.Stack(e.stacks[i]); err == nil {
+			e.Delete(e.stacks[i])
+		}
+	}
+	e.WaitForAll()
 }
 
 // WantNoMarkers sees that no check has left anything in any bucket.

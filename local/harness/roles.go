@@ -50,7 +50,9 @@ func BitmovinTrust(externalID string) string {
 }`, externalID)
 }
 
-func isExportRole(r *aws.Role) bool { return strings.HasPrefix(r.Path, "/bitmovin/") }
+func isExportRole(r *aws.Role) bool {
+	return r.Path == "/" && strings.HasPrefix(r.Name, "bitmovin-") && r.Name != Bystander
+}
 
 // Roles returns copies of all roles, by [aws.RoleKey].
 func (e *Env) Roles() map[string]aws.Role {
@@ -183,9 +185,9 @@ func (e *Env) Desired(s *cloudformation.Stack, p Properties) RoleState {
 	return r
 }
 
-// Bystander is a role that is nobody's business here, and theirs an object.
+// Bystander is a role that somebody else has named like the provider's, and theirs an object.
 const (
-	Bystander = "bystander"
+	Bystander = RoleNamePrefix + "bystander"
 	theirs    = "theirs.csv"
 )
 

@@ -20,6 +20,8 @@ const (
 	StackName     = "exports"
 	ProviderStack = "provider"
 	AppStack      = "app"
+	// RoleNamePrefix is the provider's.
+	RoleNamePrefix = "bitmovin-export-"
 )
 
 // EditBucket changes the account's bucket by hand.
@@ -94,13 +96,22 @@ func (e *Env) Stack(name string) *cloudformation.Stack {
 // Provide deploys the provider, with parameters, pairs of name and value.
 func (e *Env) Provide(pairs ...string) *cloudformation.Stack {
 	e.Helper()
-	p := Parameters(pairs...)
+	p := Parameters(append([]string{"RoleNamePrefix", RoleNamePrefix}, pairs...)...)
 	p["BucketName"] = ""
+	if p["AllowFullAccess"] == "true" && p["AllowedBucketPrefix"] == "" {
+		p["AllowedBucketPrefix"] = "my-" // the template wants to know
+	}
 	s, err := e.DeployText(ProviderStack, e.Template(), p)
 	if err != nil {
 		e.Fatal(err)
 	}
 	return s
+}
+
+// RoleNamePrefixOf returns the template's default in a stack.
+func RoleNamePrefixOf(stackID string) string {
+	guid := stackID[strings.LastIndex(stackID, "/")+1:]
+	return "bitmovin-export-" + guid[:8] + "-"
 }
 
 // Function returns the provider's function.

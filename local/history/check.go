@@ -30,9 +30,9 @@ func (w Wanted) roleName(stack string) string {
 	case w.takesName():
 		return w.RoleName
 	case w.RoleName != "":
-		return stack + "-" + w.RoleName
+		return harness.RoleNamePrefix + stack + "-" + w.RoleName
 	case w.Output:
-		return stack + "-registered"
+		return harness.RoleNamePrefix + stack + "-registered"
 	}
 	return ""
 }
@@ -76,7 +76,7 @@ func (w Wanted) template(stack string) []byte {
 		p["ExternalId"] = map[string]any{"Fn::GetAtt": []string{outputID, "ExternalId"}}
 		list[outputID] = map[string]any{"Type": "Custom::BitmovinAnalyticsOutput", "Properties": map[string]any{
 			"ServiceToken": token, "ApiKeySecretArn": harness.SecretARN, "Name": "exports", "BucketName": w.bucket(),
-			"RoleArn": "arn:aws:iam::" + harness.Account + ":role" + rolePath + w.roleName(stack),
+			"RoleArn": "arn:aws:iam::" + harness.Account + ":role/" + w.roleName(stack),
 		}}
 	}
 	if w.Fails {
@@ -89,9 +89,8 @@ func (w Wanted) template(stack string) []byte {
 	return text
 }
 
-// parameters are those of template.yaml. It names the role itself where it registers
-// an output.
-func (w Wanted) parameters(stack string) map[string]string {
+// parameters are those of template.yaml, which names the role itself.
+func (w Wanted) parameters() map[string]string {
 	p := map[string]string{
 		"BucketName": w.bucket(), "ObjectPrefix": w.Prefix, "AllowFullAccess": "true", "VerificationTrigger": fmt.Sprint(w.Trigger),
 	}
@@ -103,7 +102,7 @@ func (w Wanted) parameters(stack string) map[string]string {
 	if w.Output {
 		p["BitmovinApiKeySecretArn"] = harness.SecretARN
 	} else {
-		p["RoleName"], p["ExternalId"] = w.roleName(stack), w.ExternalID
+		p["ExternalId"] = w.ExternalID
 	}
 	return p
 }
@@ -368,7 +367,7 @@ func (l *life) desired(st *stack, r cloudformation.Resource) harness.RoleState {
 		Trust: harness.Decode(l.tb, harness.BitmovinTrust(l.externalID(st, r))),
 		Tags:  map[string]string{tagStackID: st.id, "bitmovin-export-access:logical-id": w.logicalID()},
 	}
-	if name := w.roleName(st.name); name != "" && (!st.own || !w.Output) && !strings.EqualFold(name, r.PhysicalID) {
+	if name := w.roleName(st.name); name != "" && !st.own && !strings.EqualFold(name, r.PhysicalID) {
 		s.Name = name
 	}
 	if w.Tag != "" {

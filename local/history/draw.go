@@ -62,7 +62,7 @@ const (
 )
 
 // shared is a role name that several stacks may want: the first gets it.
-const shared = "shared"
+const shared = harness.RoleNamePrefix + "shared"
 
 // Wanted is what a stack's resource is to be. The zero value of a field leaves the
 // property out.

@@ -33,7 +33,7 @@ func edits() map[string]edit {
 	denies := func(action, below string) edit {
 		return bucket(func(b *aws.Bucket) {
 			b.Policy = fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":%q,"Resource":"arn:aws:s3:::%s%s",
-				"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::%s:role/bitmovin/*"}}}]}`, action, b.Name, below, harness.Account)
+				"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::%s:role/bitmovin-export-*"}}}]}`, action, b.Name, below, harness.Account)
 		})
 	}
 	return map[string]edit{

@@ -22,7 +22,6 @@ import (
 const (
 	otherBucket  = "my-analytics-other"
 	keyARN       = "arn:aws:kms:" + harness.Region + ":" + harness.Account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
-	rolePath     = "/bitmovin/" + harness.Region + "/" + harness.ProviderStack + "/"
 	tagStackID   = "bitmovin-export-access:stack-id"
 	bitmovinUser = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
 	// outputID is the logical id of the output.
@@ -168,11 +167,9 @@ func begin(tb *harness.Recorder, h History, program lambda.Program) *life {
 func (l *life) provide() {
 	l.operations++
 	p := map[string]string{
-		"BucketName": "", "AllowFullAccess": "true", "BitmovinApiKeySecretArn": harness.SecretARN, "PermissionsBoundaryArn": boundaries[l.boundary],
+		"BucketName": "", "RoleNamePrefix": harness.RoleNamePrefix, "AllowFullAccess": "true", "BitmovinApiKeySecretArn": harness.SecretARN, "PermissionsBoundaryArn": boundaries[l.boundary],
 	}
-	if l.prefixed {
-		p["AllowedBucketPrefix"] = "my-analytics-"
-	}
+	p["AllowedBucketPrefix"] = map[bool]string{false: "my-", true: "my-analytics-"}[l.prefixed]
 	_, err := l.env.DeployText(harness.ProviderStack, l.env.Template(), p)
 	if err != nil && !strings.Contains(err.Error(), "No updates are to be performed") {
 		l.env.Errorf("update the provider: %v", err)
@@ -245,7 +242,7 @@ func (l *life) deploy(st *stack, s Step) {
 	template, parameters := s.Wanted.template(st.name), map[string]string(nil)
 	if st.own {
 		s.Wanted.Fails, s.Wanted.Renamed, s.Wanted.Retained, s.Wanted.Tag = false, false, false, ""
-		template, parameters = l.env.Template(), s.Wanted.parameters(st.name)
+		template, parameters = l.env.Template(), s.Wanted.parameters()
 	}
 	o, err := l.env.Engine.Start(st.name, template, parameters)
 	if err != nil {
@@ -452,7 +449,7 @@ func (l *life) leave() {
 func (l *life) dropUntagged() {
 	l.env.Cloud.Edit(func(s *aws.State) {
 		for key, r := range s.Roles {
-			if strings.HasPrefix(r.Path, "/bitmovin/") && r.Tags[tagStackID] == "" {
+			if strings.HasPrefix(r.Name, harness.RoleNamePrefix) && r.Name != harness.Bystander && r.Tags[tagStackID] == "" {
 				delete(s.Roles, key)
 			}
 		}

@@ -141,7 +141,7 @@ func (s *suite) testExamples() {
 		{{"bucket-and-access", ""}},
 		{{"kms-bucket", "BucketName=my-kms-exports"}, {"kms-access", "BucketName=my-kms-exports"}},
 		{{"many-buckets", "LiveBucketName=" + bucket + " VodBucketName=my-videos"}},
-		{{"registered-output", "RoleName=registered ApiKeySecretArn=" + secret}},
+		{{"registered-output", "RoleNameSuffix=registered ApiKeySecretArn=" + secret}},
 	})
 	s.wantRegistered("registered-output")
 	s.deleteStacks("registered-output", "many-buckets", "kms-access", "kms-bucket", "bucket-and-access")

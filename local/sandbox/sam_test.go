@@ -82,7 +82,7 @@ func newSuite(t *testing.T) *suite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := bitmovin.Start(bitmovin.Options{})
+	api := bitmovin.Start(bitmovin.Options{RefuseRolePaths: true})
 	t.Cleanup(api.Close)
 	api.Edit(func(s *bitmovin.State) { s.Keys[apiKey] = []string{"organization"} })
 	box, err := Start(root, bucket, "BITMOVIN_API_URL="+api.URL())

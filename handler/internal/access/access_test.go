@@ -13,6 +13,8 @@ const (
 	testAccount  = "123456789012"
 	testStack    = "arn:aws:cloudformation:eu-west-1:123456789012:stack/analytics/51af3dc0-da77-11e4-872e-1234567db123"
 	testVerifier = "arn:aws:iam::123456789012:role/provider-FunctionRole-1ABCDEF"
+	// testPrefix is the shortest.
+	testPrefix = "bitmovin-"
 )
 
 // testRequest returns an event of the resource ExportAccess of testStack.
@@ -37,7 +39,7 @@ func testProvider() Provider {
 	return Provider{
 		TrustedPrincipal: bitmovin,
 		Boundary:         "arn:aws:iam::123456789012:policy/boundary",
-		RolePath:         "/bitmovin/",
+		RoleNamePrefix:   testPrefix,
 		Verifier:         testVerifier,
 	}
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // write makes a call that writes the role. What was just seen or made may still not be
-// there for IAM; one that is gone is never made again, and its path allows nothing.
+// there for IAM; one that is gone is never made again.
 // Where somebody has edited the boundary meanwhile, it is what denies the call.
 func (u *run) write(ctx context.Context, call func(context.Context) error) error {
 	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
@@ -106,7 +106,6 @@ func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
 	}
 	in := &iam.CreateRoleInput{
 		RoleName:                 &u.want.name,
-		Path:                     &u.want.path,
 		AssumeRolePolicyDocument: aws.String(trust.String()),
 		Tags:                     sdkTags(u.want.tags),
 		Description:              aws.String("Lets Bitmovin write exports to the bucket " + u.props.BucketName),
@@ -152,7 +151,7 @@ func (u *run) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !u.owns() {
+	if !u.owns() || !u.provider.administers(u.have) {
 		u.wrote, u.opened = false, false
 		u.r.Report(u.r.PhysicalResourceID)
 		return u.accept(nil)

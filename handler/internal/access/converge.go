@@ -67,16 +67,22 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 	if err := a.provider.check(r.Partition); err != nil {
 		return nil, err
 	}
-	props, unknown, err := decode(r.ResourceProperties)
-	if err != nil || unknown != nil && r.RequestType == cfn.RequestCreate {
-		return nil, properties.Invalid(unknown, err)
+	props, refused, err := decode(r.ResourceProperties)
+	if props.RoleName != "" {
+		refused = properties.Invalid(refused, a.provider.checkName(props.RoleName))
+	}
+	if err != nil || refused != nil && r.RequestType == cfn.RequestCreate {
+		return nil, properties.Invalid(refused, err)
 	}
 	u := a.newRun(r, props)
 	defer func() { u.cleanUp(ctx) }()
 	if err := u.look(ctx); err != nil {
 		return nil, err
 	}
-	if err = u.accept(unknown); err == nil {
+	if left, err := u.leave(ctx); err != nil || left {
+		return u.attributes(), err
+	}
+	if err = u.accept(refused); err == nil {
 		err = u.apply(ctx)
 	}
 	if u.rollback {
@@ -99,7 +105,7 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	}
 	derived := props.RoleName == ""
 	if derived {
-		props.RoleName = derivedName(r)
+		props.RoleName = derivedName(a.provider.RoleNamePrefix, r)
 	}
 	if sameName(props.RoleName, r.PhysicalResourceID) {
 		props.RoleName = r.PhysicalResourceID
@@ -113,7 +119,7 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 		Account:     r.AccountID,
 		RoleName:    props.RoleName,
 		RoleARN:     u.want.arn,
-		RolePattern: pattern(u.want.arn, derived),
+		RolePattern: pattern(u.want.arn, a.provider.RoleNamePrefix, r, derived),
 		ExternalID:  props.ExternalID,
 		Verifier:    a.provider.Verifier,
 		Boundary:    a.provider.Boundary,
@@ -163,7 +169,7 @@ func (u *run) look(ctx context.Context) error {
 		u.r.Log.WarnContext(ctx, "the provider does not allow Full any more: the role is restored as Restricted")
 		u.props.AccessMode = restricted
 	}
-	if u.owns() {
+	if u.owns() && u.provider.administers(u.have) {
 		u.report()
 		u.seeOthers()
 	}
@@ -230,19 +236,44 @@ func (u *run) report() {
 	}
 }
 
-// accept decides whether there is anything to be done, before the first write.
-func (u *run) accept(unknown error) error {
+// leave decides about a role of the resource that the function may not write, for the
+// provider's RoleNamePrefix was another one when it was made. Such a role fails a Create
+// or Update before its first write. A rollback leaves it as it is: the update that it
+// undoes has failed here, and changed nothing.
+func (u *run) leave(ctx context.Context) (left bool, err error) {
+	found, id := u.have, u.r.PhysicalResourceID
+	if u.r.RequestType == cfn.RequestUpdate && u.provider.checkName(id) != nil && !sameName(id, u.want.name) {
+		if found, err = u.getRole(ctx, id); err != nil {
+			return false, err
+		}
+	}
+	if found == nil || !found.ownedBy(u.r.Event) || u.provider.administers(found) {
+		return false, nil
+	}
+	err = u.provider.otherPrefix(found)
+	if !u.rollback {
+		return false, err
+	}
+	u.r.Log.WarnContext(ctx, "the rollback leaves the role as it is", "error", err)
+	u.want.name, u.want.arn, u.props.RoleName = found.name, found.arn, found.name
+	u.skipChecks()
+	return true, nil
+}
+
+// accept decides whether there is anything to be done, before the first write. A
+// rollback does not heed what is refused of the properties.
+func (u *run) accept(refused error) error {
 	switch {
 	case u.have != nil && !u.owns():
 		return fmt.Errorf("the role name %s is taken by %s, owned by %s: %s", u.have.name, u.have.arn, u.have.owner(), u.regain())
-	case u.have != nil && u.have.arn != u.want.arn:
-		return fmt.Errorf("the role %s is not below the provider's path %s: choose another RoleName", u.have.arn, u.want.path)
+	case u.have != nil && !u.provider.administers(u.have):
+		return u.provider.otherPrefix(u.have)
 	case u.rollback:
 		return nil
 	case u.have != nil && u.have.unread != nil:
 		return u.have.unread
-	case unknown != nil:
-		return unknown
+	case refused != nil:
+		return refused
 	case u.props.AccessMode == full && !u.provider.AllowFull:
 		return errors.New("property AccessMode: the provider does not allow Full; its owner does with the parameter AllowFullAccess")
 	case u.enforces() && u.probe.Report.Failed():

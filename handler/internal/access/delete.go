@@ -28,7 +28,7 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 	}
 	watch := stack.NewWatch(a.stacks, r, "")
 	var removals []func(context.Context) error
-	for _, name := range candidates(r) {
+	for _, name := range a.candidates(r) {
 		removals = append(removals, func(ctx context.Context) error {
 			err := a.remove(ctx, r, name, doubt, watch)
 			if errors.Is(err, errInUse) && !sameName(name, r.PhysicalResourceID) {
@@ -49,13 +49,13 @@ var errInUse = errors.New("another incarnation of the resource has this role and
 // candidates returns the names that the role of a Delete may have. The one that the
 // properties give is none where the physical id is a role's: once a rollback that
 // failed is continued, the role that is to go has the properties of the one that stays.
-func candidates(r *customresource.Request) []string {
+func (a *Access) candidates(r *customresource.Request) []string {
 	var names []string
 	if validRoleName(r.PhysicalResourceID) {
 		names = append(names, r.PhysicalResourceID)
 	}
 	noRole := len(names) == 0 || stack.MadeUp(r, r.PhysicalResourceID)
-	if name := nameOf(r); noRole && validRoleName(name) && !sameName(name, r.PhysicalResourceID) {
+	if name := a.nameOf(r); noRole && validRoleName(name) && !sameName(name, r.PhysicalResourceID) {
 		names = append(names, name)
 	}
 	return names
@@ -63,11 +63,11 @@ func candidates(r *customresource.Request) []string {
 
 // nameOf returns the role's name that the event's properties give. Properties
 // of another version, or none, are no reason to fail a Delete.
-func nameOf(r *customresource.Request) string {
+func (a *Access) nameOf(r *customresource.Request) string {
 	if name, ok := r.ResourceProperties["RoleName"].(string); ok && name != "" {
 		return name
 	}
-	return derivedName(r)
+	return derivedName(a.provider.RoleNamePrefix, r)
 }
 
 // remove deletes the role if it is the event's own, with its policies and what
@@ -100,6 +100,8 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 				a.removeLeftovers(ctx, r, name, "")
 			}
 			return time.Time{}, nil
+		case !a.provider.administers(found):
+			return time.Time{}, a.provider.otherPrefix(found)
 		case used:
 			return begun.Add(eventual.OtherIncarnation), fmt.Errorf("delete role %s: %w", name, errInUse)
 		case found.unread != nil:
@@ -130,8 +132,7 @@ func uses(ctx context.Context, watch *stack.Watch, name string) bool {
 // take strips and deletes the role, beside what an interrupted check left, and
 // reports whether it is gone. A deletion that succeeded ends it: IAM may go on to
 // show that role. Else what counts is not what was answered: the answer to a call
-// that had its effect may be lost, another run may delete the same role, and IAM
-// denies a call for a role that is gone where only its path allowed it. While the
+// that had its effect may be lost, and another run may delete the same role. While the
 // role is there another try is worth it, for a policy may have been added meanwhile.
 func (a *Access) take(ctx context.Context, r *customresource.Request, found *role) (gone bool, err error) {
 	if err = a.strip(ctx, found); err == nil {

@@ -14,8 +14,8 @@ const policyName = "BitmovinExportAccess"
 
 // A desired is the state that Create and Update bring a role to.
 type desired struct {
-	name, path, arn string
-	trust           policy.Document
+	name, arn string
+	trust     policy.Document
 	// inline is the own inline policy; nil if there is to be none.
 	inline *policy.Document
 	// attached are the ARNs of the managed policies, all of them.
@@ -29,8 +29,7 @@ type desired struct {
 func newDesired(r *customresource.Request, pv Provider, p props) desired {
 	d := desired{
 		name:     p.RoleName,
-		path:     pv.RolePath,
-		arn:      "arn:" + r.Partition + ":iam::" + r.AccountID + ":role" + pv.RolePath + p.RoleName,
+		arn:      "arn:" + r.Partition + ":iam::" + r.AccountID + ":role/" + p.RoleName,
 		trust:    policy.Trust(pv.TrustedPrincipal, p.ExternalID),
 		boundary: pv.Boundary,
 		tags:     ownerTags(r.Event),

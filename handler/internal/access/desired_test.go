@@ -22,7 +22,7 @@ const (
 // properties, on a bucket with the default encryption of that key.
 func wanted(key string, change ...func(*props)) desired {
 	p := defaults()
-	p.RoleName, p.ExternalID = "exports", "external"
+	p.RoleName, p.ExternalID = "bitmovin-exports", "external"
 	p.Tags = map[string]string{"team": "video"}
 	for _, c := range change {
 		c(&p)
@@ -55,7 +55,7 @@ func TestNewDesired(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			want := desired{
-				name: "exports", path: "/bitmovin/", arn: "arn:aws:iam::123456789012:role/bitmovin/exports",
+				name: "bitmovin-exports", arn: "arn:aws:iam::123456789012:role/bitmovin-exports",
 				trust:    policy.Trust(bitmovin, "external"),
 				inline:   test.inline,
 				attached: test.attached,

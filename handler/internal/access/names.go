@@ -23,25 +23,37 @@ const (
 )
 
 // derivedName returns the name of the resource's role where the author gives
-// none: a readable head and a hash, the same on every attempt, and unique to
-// stack and logical id. The hash gives away neither the stack's id nor the
-// external id.
-func derivedName(r *customresource.Request) string {
+// none: the provider's prefix, a readable part and a hash, the same on every attempt,
+// and unique to stack and logical id. The hash gives away neither the stack's id nor
+// the external id.
+func derivedName(prefix string, r *customresource.Request) string {
 	sum := derive("role name", r.Event)
 	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum)[:hashLength])
-	head := "bitmovin-" + stack.Name(r.StackID) + "-" + r.LogicalResourceID
+	head := prefix + stack.Name(r.StackID) + "-" + r.LogicalResourceID
 	head = regexp.MustCompile(`[^\w+=,.@-]`).ReplaceAllString(head, "-")
 	return head[:min(len(head), maxRoleName-hashLength-1)] + "-" + hash
 }
 
 // pattern returns the pattern of ARNs by which the policies of others may name
-// the role. It leaves the hash of a derived name open: when the stack is deleted
-// and made anew, as it is after a failed Create, its role has another.
-func pattern(arn string, derived bool) string {
+// the role. When the stack is deleted and made anew, as it is after a failed Create,
+// it has another id: so what stands for the id in the role's name is left open, the hash
+// of a derived name, and in the prefix of a provider that is this stack the id's segment.
+func pattern(arn, prefix string, r *customresource.Request, derived bool) string {
 	if derived {
-		return arn[:len(arn)-hashLength] + "*"
+		arn = arn[:len(arn)-hashLength] + "*"
+	}
+	if segment := guidSegment(r.StackID) + "-"; segment != "-" && strings.HasSuffix(prefix, "-"+segment) {
+		arn = strings.Replace(arn, "-"+segment, "-*-", 1)
 	}
 	return arn
+}
+
+// guidSegment returns the first segment of the GUID in a stack's id, which the
+// template's default prefix ends with.
+func guidSegment(stackID string) string {
+	guid := stackID[strings.LastIndex(stackID, "/")+1:]
+	segment, _, _ := strings.Cut(guid, "-")
+	return segment
 }
 
 // derivedExternalID returns the external id of a resource whose author gives

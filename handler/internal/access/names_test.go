@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -23,7 +24,7 @@ func TestDerivedIsPinned(t *testing.T) {
 	}
 	for _, test := range tests {
 		r := requestOf(cfn.Event{StackID: test.stack, LogicalResourceID: test.logical})
-		if got := derivedName(r); got != test.name {
+		if got := derivedName(testPrefix, r); got != test.name {
 			t.Errorf("name: got %s, want %s", got, test.name)
 		}
 		if got := derivedExternalID(r); got != test.id {
@@ -51,8 +52,8 @@ func TestDerived(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		r := resources().Draw(t, "resource")
-		name, id := derivedName(r), derivedExternalID(r)
-		if !validRoleName(name) || !strings.HasPrefix(name, "bitmovin-") {
+		name, id := derivedName(testPrefix, r), derivedExternalID(r)
+		if !validRoleName(name) || !strings.HasPrefix(name, testPrefix) {
 			t.Fatalf("%s is no role name of ours", name)
 		}
 		if !uuid.MatchString(id) || !validExternalID(id) {
@@ -61,8 +62,8 @@ func TestDerived(t *testing.T) {
 		// Another attempt, event or property makes no difference.
 		again := testRequest("Update", map[string]any{"BucketName": "b"})
 		again.StackID, again.LogicalResourceID, again.RequestID = r.StackID, r.LogicalResourceID, "another"
-		if derivedName(again) != name || derivedExternalID(again) != id {
-			t.Fatalf("the next event has %s and %s, want %s and %s", derivedName(again), derivedExternalID(again), name, id)
+		if derivedName(testPrefix, again) != name || derivedExternalID(again) != id {
+			t.Fatalf("the next event has %s and %s, want %s and %s", derivedName(testPrefix, again), derivedExternalID(again), name, id)
 		}
 		guid := r.StackID[strings.LastIndex(r.StackID, "/")+1:]
 		for what, secret := range map[string]string{"stack's GUID": guid, "external id": id} {
@@ -103,8 +104,8 @@ func TestDerivedIsUnique(t *testing.T) {
 		if a.StackID == b.StackID && a.LogicalResourceID == b.LogicalResourceID {
 			t.Skip("the same")
 		}
-		if strings.EqualFold(derivedName(a), derivedName(b)) || derivedExternalID(a) == derivedExternalID(b) {
-			t.Fatalf("%s %s and %s %s have both %s, %s", a.StackID, a.LogicalResourceID, b.StackID, b.LogicalResourceID, derivedName(a), derivedExternalID(a))
+		if strings.EqualFold(derivedName(testPrefix, a), derivedName(testPrefix, b)) || derivedExternalID(a) == derivedExternalID(b) {
+			t.Fatalf("%s %s and %s %s have both %s, %s", a.StackID, a.LogicalResourceID, b.StackID, b.LogicalResourceID, derivedName(testPrefix, a), derivedExternalID(a))
 		}
 	})
 }
@@ -116,7 +117,7 @@ func TestDerivedIsUniqueInAStack(t *testing.T) {
 	for i := range 300 {
 		r := testRequest("Create", nil)
 		r.LogicalResourceID = strings.Repeat("VeryLongLogicalIDThatLeavesNoRoom", 2) + fmt.Sprint(i)
-		names, ids = append(names, strings.ToLower(derivedName(r))), append(ids, derivedExternalID(r))
+		names, ids = append(names, strings.ToLower(derivedName(testPrefix, r))), append(ids, derivedExternalID(r))
 	}
 	for what, all := range map[string][]string{"name": names, "external id": ids} {
 		slices.Sort(all)
@@ -131,7 +132,7 @@ func TestDerivedOfAnyIDs(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		r := requestOf(cfn.Event{StackID: rapid.String().Draw(t, "stack"), LogicalResourceID: rapid.String().Draw(t, "logical id")})
-		if name := derivedName(r); !validRoleName(name) {
+		if name := derivedName(testPrefix, r); !validRoleName(name) {
 			t.Fatalf("%q is no role name", name)
 		}
 		if id := derivedExternalID(r); !uuid.MatchString(id) {
@@ -141,25 +142,38 @@ func TestDerivedOfAnyIDs(t *testing.T) {
 }
 
 // The role of the stack that is made anew has the same pattern; a name that the
-// author gives is its own.
+// author gives is its own. So it is where the prefix is that of the stack's id.
 func TestPattern(t *testing.T) {
 	t.Parallel()
-	const path = "arn:aws:iam::123456789012:role/bitmovin/"
+	const path = "arn:aws:iam::123456789012:role/"
 	again := testRequest("Create", nil)
 	again.StackID = strings.Replace(testStack, "51af3dc0", "62bf4ed1", 1)
-	for _, r := range []*customresource.Request{testRequest("Create", nil), again} {
-		if got, want := pattern(path+derivedName(r), true), path+"bitmovin-analytics-ExportAccess-*"; got != want {
-			t.Errorf("derived: got %s, want %s", got, want)
+	const ofStack, ofOther = "bitmovin-export-51af3dc0-", "bitmovin-export-62bf4ed1-"
+	for _, test := range []struct {
+		prefix, name string
+		r            *customresource.Request
+		want         string
+	}{
+		{testPrefix, "", testRequest("Create", nil), "bitmovin-analytics-ExportAccess-*"},
+		{testPrefix, "", again, "bitmovin-analytics-ExportAccess-*"},
+		{testPrefix, "bitmovin-exports", again, "bitmovin-exports"},
+		{ofStack, "", testRequest("Create", nil), "bitmovin-export-*-analytics-ExportAccess-*"},
+		{ofOther, "", again, "bitmovin-export-*-analytics-ExportAccess-*"},
+		{ofOther, "", testRequest("Create", nil), "bitmovin-export-62bf4ed1-analytics-ExportAccess-*"},
+		{ofStack, ofStack + "access", testRequest("Create", nil), "bitmovin-export-*-access"},
+		{ofOther, ofOther + "access", again, "bitmovin-export-*-access"},
+		{ofOther, ofOther + "access", testRequest("Create", nil), ofOther + "access"},
+	} {
+		name := cmp.Or(test.name, derivedName(test.prefix, test.r))
+		if got, want := pattern(path+name, test.prefix, test.r, test.name == ""), path+test.want; got != want {
+			t.Errorf("%s of %s: got %s, want %s", name, test.r.StackID, got, want)
 		}
-	}
-	if got, want := pattern(path+"exports", false), path+"exports"; got != want {
-		t.Errorf("given: got %s, want %s", got, want)
 	}
 }
 
 func TestNameOf(t *testing.T) {
 	t.Parallel()
-	derived := derivedName(testRequest("Delete", nil))
+	derived := derivedName(testPrefix, testRequest("Delete", nil))
 	tests := map[string]struct {
 		properties map[string]any
 		want       string
@@ -173,7 +187,7 @@ func TestNameOf(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := nameOf(testRequest("Delete", test.properties)); got != test.want {
+			if got := testAccess().nameOf(testRequest("Delete", test.properties)); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

@@ -34,9 +34,11 @@ func (p props) bucket(partition string) policy.Bucket {
 var (
 	validExternalID = properties.Counted(properties.Matching(`^[\w+=,.@:/-]+$`), 2, 512)
 	validRoleName   = properties.Counted(properties.Matching(`^[\w+=,.@-]+$`), 1, maxRoleName)
-	validAccount    = properties.Matching(`^\d{12}$`)
-	validKey        = properties.Matching(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[\w-]+|alias/[\w/-]+)$`)
-	prefixPattern   = properties.Matching(`^[^/*?](?:[^*?])*/$`)
+	// bitmovin in it keeps the prefix off the roles of services and of everyone else.
+	validRoleNamePrefix = properties.Counted(properties.Matching(`^[\w+=,.@-]*bitmovin[\w+=,.@-]*-$`), 9, 32)
+	validAccount        = properties.Matching(`^\d{12}$`)
+	validKey            = properties.Matching(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[\w-]+|alias/[\w/-]+)$`)
+	prefixPattern       = properties.Matching(`^[^/*?](?:[^*?])*/$`)
 )
 
 // table returns the scalar properties in the order of the documentation.
@@ -52,7 +54,7 @@ func table() properties.Table[props] {
 			Set: text(func(p *props) *string { return &p.AccessMode }, properties.OneOf(restricted, full))},
 		{Name: "ObjectPrefix", Allowed: "a prefix that ends in / and does not begin with it, without *, ?, ${, control characters and what is beyond U+00FF (ÿ), of at most 512 bytes",
 			Set: text(func(p *props) *string { return &p.ObjectPrefix }, validPrefix)},
-		{Name: "RoleName", Allowed: "1 to 64 characters of letters, digits and _+=,.@-",
+		{Name: "RoleName", Allowed: "at most 64 characters of letters, digits and _+=,.@-, which begin with the RoleNamePrefix of the provider",
 			Set: text(func(p *props) *string { return &p.RoleName }, validRoleName)},
 		{Name: "BucketOwner", Allowed: "an account id of 12 digits",
 			Set: text(func(p *props) *string { return &p.BucketOwner }, validAccount)},

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,14 +15,15 @@ import (
 const bitmovin = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
 
 // A Provider is what the owner of the function decides, and no resource can
-// change: whom the roles trust, where they live and what caps them.
+// change: whom the roles trust, how their names begin and what caps them.
 type Provider struct {
 	// TrustedPrincipal is the ARN of the one user or role that may assume the roles.
 	TrustedPrincipal string
 	// Boundary is the ARN of the roles' permissions boundary; empty for none.
 	Boundary string
-	// RolePath begins and ends with a slash.
-	RolePath string
+	// RoleNamePrefix begins the name of each role that the function administers. The
+	// roles are at the path /.
+	RoleNamePrefix string
 	// AllowFull lets resources ask for AccessMode Full.
 	AllowFull bool
 	// Verifier is the ARN of the function's own role.
@@ -29,19 +31,13 @@ type Provider struct {
 }
 
 // ProviderFromEnv reads the provider from the function's environment: TRUSTED_PRINCIPAL,
-// PERMISSIONS_BOUNDARY_ARN, ROLE_PATH, ALLOW_FULL_ACCESS, VERIFIER_ROLE_ARN.
+// PERMISSIONS_BOUNDARY_ARN, ROLE_NAME_PREFIX, ALLOW_FULL_ACCESS, VERIFIER_ROLE_ARN.
 // What is wrong with it fails each Create and Update, and no Delete.
 func ProviderFromEnv(getenv func(string) string) Provider {
-	or := func(value, other string) string {
-		if value == "" {
-			return other
-		}
-		return value
-	}
 	return Provider{
-		TrustedPrincipal: or(getenv("TRUSTED_PRINCIPAL"), bitmovin),
+		TrustedPrincipal: cmp.Or(getenv("TRUSTED_PRINCIPAL"), bitmovin),
 		Boundary:         getenv("PERMISSIONS_BOUNDARY_ARN"),
-		RolePath:         or(getenv("ROLE_PATH"), "/bitmovin/"),
+		RoleNamePrefix:   getenv("ROLE_NAME_PREFIX"),
 		AllowFull:        getenv("ALLOW_FULL_ACCESS") == "true",
 		Verifier:         getenv("VERIFIER_ROLE_ARN"),
 	}
@@ -58,11 +54,31 @@ func (p Provider) check(partition string) error {
 	if err := policy.CheckPrincipal(p.Verifier); err != nil {
 		errs = append(errs, fmt.Errorf("VERIFIER_ROLE_ARN: %w", err))
 	}
-	if !strings.HasPrefix(p.RolePath, "/") || !strings.HasSuffix(p.RolePath, "/") {
-		errs = append(errs, fmt.Errorf("ROLE_PATH: %q does not begin and end with a slash", p.RolePath))
+	if !validRoleNamePrefix(p.RoleNamePrefix) {
+		errs = append(errs, fmt.Errorf("ROLE_NAME_PREFIX: %q is not 9 to 32 characters of letters, digits and _+=,.@-, with bitmovin in it and - at its end", p.RoleNamePrefix))
 	}
 	if len(errs) > 0 {
 		return fmt.Errorf("the provider is set up wrongly: %w", errors.Join(errs...))
 	}
 	return nil
+}
+
+// checkName returns an error if the provider's roles cannot have the name. IAM's names are
+// unique whatever their case, but its policies match them with case.
+func (p Provider) checkName(name string) error {
+	if strings.HasPrefix(name, p.RoleNamePrefix) {
+		return nil
+	}
+	return fmt.Errorf("property RoleName: %q does not begin with %s, the RoleNamePrefix of the provider", name, p.RoleNamePrefix)
+}
+
+// administers reports whether the role is one that the function may write.
+func (p Provider) administers(r *role) bool {
+	return strings.HasSuffix(r.arn, ":role/"+r.name) && p.checkName(r.name) == nil
+}
+
+// otherPrefix is the error about a resource's role that the function may not write.
+func (p Provider) otherPrefix(r *role) error {
+	return fmt.Errorf("%s is this resource's role, but not of the provider's RoleNamePrefix %s: nothing was changed. "+
+		"Give the provider its former RoleNamePrefix back; before it gets another one, delete the resources that have such roles", r.arn, p.RoleNamePrefix)
 }

@@ -14,13 +14,13 @@ func TestProviderFromEnv(t *testing.T) {
 		env  map[string]string
 		want Provider
 	}{
-		{"nothing", nil, Provider{TrustedPrincipal: "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access", RolePath: "/bitmovin/"}},
+		{"nothing", nil, Provider{TrustedPrincipal: "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"}},
 		{"everything", map[string]string{
-			"TRUSTED_PRINCIPAL": "arn:aws-cn:iam::1:user/u", "PERMISSIONS_BOUNDARY_ARN": "arn:b", "ROLE_PATH": "/p/",
+			"TRUSTED_PRINCIPAL": "arn:aws-cn:iam::1:user/u", "PERMISSIONS_BOUNDARY_ARN": "arn:b", "ROLE_NAME_PREFIX": "p-",
 			"ALLOW_FULL_ACCESS": "true", "VERIFIER_ROLE_ARN": testVerifier,
-		}, Provider{TrustedPrincipal: "arn:aws-cn:iam::1:user/u", Boundary: "arn:b", RolePath: "/p/", AllowFull: true, Verifier: testVerifier}},
+		}, Provider{TrustedPrincipal: "arn:aws-cn:iam::1:user/u", Boundary: "arn:b", RoleNamePrefix: "p-", AllowFull: true, Verifier: testVerifier}},
 		{"full access in another spelling", map[string]string{"ALLOW_FULL_ACCESS": "True"},
-			Provider{TrustedPrincipal: bitmovin, RolePath: "/bitmovin/"}},
+			Provider{TrustedPrincipal: bitmovin}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -45,7 +45,8 @@ func TestProviderCheck(t *testing.T) {
 		{"the defaults", "aws", func(*Provider) {}, nil},
 		{"another principal", "aws", func(p *Provider) { p.TrustedPrincipal = "arn:aws:iam::123456789012:role/a/b" }, nil},
 		{"China", "aws-cn", china, nil},
-		{"the root path", "aws", func(p *Provider) { p.RolePath = "/" }, nil},
+		{"the shortest prefix", "aws", func(p *Provider) { p.RoleNamePrefix = "bitmovin-" }, nil},
+		{"the longest prefix", "aws", func(p *Provider) { p.RoleNamePrefix = "team_+=,.@-bitmovin-exports-eu1-" }, nil},
 		{"no boundary", "aws", func(p *Provider) { p.Boundary = "" }, nil},
 		{"China without a principal of its own", "aws-cn", func(p *Provider) { china(p); p.TrustedPrincipal = bitmovin },
 			[]string{"TRUSTED_PRINCIPAL", "is not in the partition aws-cn"}},
@@ -58,10 +59,14 @@ func TestProviderCheck(t *testing.T) {
 		{"no verifier", "aws", func(p *Provider) { p.Verifier = "" }, []string{"VERIFIER_ROLE_ARN"}},
 		{"everybody a verifier", "aws", func(p *Provider) { p.Verifier = "*" }, []string{"VERIFIER_ROLE_ARN"}},
 		{"an account a verifier", "aws", func(p *Provider) { p.Verifier = "arn:aws:iam::123456789012:root" }, []string{"VERIFIER_ROLE_ARN"}},
-		{"no path", "aws", func(p *Provider) { p.RolePath = "" }, []string{"ROLE_PATH"}},
-		{"a path without its begin", "aws", func(p *Provider) { p.RolePath = "bitmovin/" }, []string{`ROLE_PATH: "bitmovin/"`}},
-		{"a path without its end", "aws", func(p *Provider) { p.RolePath = "/bitmovin" }, []string{`ROLE_PATH: "/bitmovin"`}},
-		{"everything wrong", "aws", func(p *Provider) { *p = Provider{} }, []string{"TRUSTED_PRINCIPAL", "VERIFIER_ROLE_ARN", "ROLE_PATH"}},
+		{"no prefix", "aws", func(p *Provider) { p.RoleNamePrefix = "" }, []string{"ROLE_NAME_PREFIX"}},
+		{"a prefix without its end", "aws", func(p *Provider) { p.RoleNamePrefix = "bitmovin-exports" }, []string{`ROLE_NAME_PREFIX: "bitmovin-exports"`}},
+		{"a prefix without bitmovin", "aws", func(p *Provider) { p.RoleNamePrefix = "bit-movin-" }, []string{`ROLE_NAME_PREFIX: "bit-movin-"`}},
+		{"a prefix in capitals", "aws", func(p *Provider) { p.RoleNamePrefix = "BITMOVIN-" }, []string{"ROLE_NAME_PREFIX"}},
+		{"a path for a prefix", "aws", func(p *Provider) { p.RoleNamePrefix = "bitmovin/exports-" }, []string{"ROLE_NAME_PREFIX"}},
+		{"a pattern for a prefix", "aws", func(p *Provider) { p.RoleNamePrefix = "*bitmovin-" }, []string{"ROLE_NAME_PREFIX"}},
+		{"a prefix that is too long", "aws", func(p *Provider) { p.RoleNamePrefix = "bitmovin-" + strings.Repeat("x", 23) + "-" }, []string{"ROLE_NAME_PREFIX"}},
+		{"everything wrong", "aws", func(p *Provider) { *p = Provider{} }, []string{"TRUSTED_PRINCIPAL", "VERIFIER_ROLE_ARN", "ROLE_NAME_PREFIX"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

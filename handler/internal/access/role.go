@@ -96,8 +96,8 @@ func (a *Access) getRoleAndPolicies(ctx context.Context, e cfn.Event, name strin
 }
 
 // getRoleWith returns the role with what is read of its policies beside it. The
-// policies of a role that is not the event's do not count: the function may not
-// read them. Policies that cannot be read are no reason to know nothing. They may be
+// policies of a role that is not the event's, or not of the provider's prefix, do not
+// count: the function may not read them. Policies that cannot be read are no reason to know nothing. They may be
 // read before the role is there for IAM, or when it is gone: then both are read again.
 func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read func(context.Context, string) policies) (r *role, err error) {
 	began := time.Now()
@@ -110,7 +110,7 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 		switch {
 		case err != nil:
 			return verify.OwnDenialUntil(began, err), err
-		case r == nil || !r.ownedBy(e):
+		case r == nil || !r.ownedBy(e) || !a.provider.administers(r):
 			return time.Time{}, nil
 		case isNotFound(p.unread):
 			r.policies = p
@@ -129,7 +129,7 @@ func (u *run) getRoleThenPolicies(ctx context.Context, e cfn.Event, name string)
 		found, err = u.getRole(ctx, name)
 		return err
 	})
-	if err != nil || found == nil || !found.ownedBy(e) {
+	if err != nil || found == nil || !found.ownedBy(e) || !u.provider.administers(found) {
 		return found, err
 	}
 	found.policies = u.getPolicies(ctx, name)

@@ -124,7 +124,7 @@ func (u *run) clearUp(ctx context.Context) {
 	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	undone := u.reversed()
-	name := nameOf(undone)
+	name := u.nameOf(undone)
 	if sameName(name, u.want.name) || sameName(name, u.r.PhysicalResourceID) {
 		u.removeLeftovers(ctx, undone, name, "")
 		return
