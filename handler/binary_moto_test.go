@@ -160,7 +160,7 @@ func newMoto(t *testing.T) *motoAccount {
 func functionPolicies(t *testing.T) map[string]string {
 	t.Helper()
 	e := newBinaryEnv(t, options{})
-	e.MustDeploy("Verification", "Off")
+	e.MustDeploy("Verification", "Off", "RoleNamePrefix", harness.RoleNamePrefix)
 	for _, r := range e.Roles() {
 		if strings.Contains(r.Name, "ProviderRole") {
 			return r.Inline

@@ -195,9 +195,11 @@ func (l *life) wantAnswers(st *stack) {
 }
 
 // wantReason sees that an operation which failed had a reason to. The function gets
-// over every mishap but a hand that is at the role or the bucket meanwhile.
+// over every mishap but a hand that is at the role or the bucket meanwhile, or has taken
+// the tags from a role whose name the stack wants again.
 func (l *life) wantReason(st *stack, s *cloudformation.Stack, failed bool) {
-	if !failed || st.next.Fails || st.next.takesName() || st.cancelled || l.denied(st) || !st.edited.Before(st.begun) {
+	if !failed || st.next.Fails || st.next.takesName() || st.cancelled || l.denied(st) || !st.edited.Before(st.begun) ||
+		slices.Contains(st.edits, untags) {
 		return
 	}
 	l.env.Errorf("step %d: the operation of %s failed for no reason: %s", l.number, st.name, lastFailures(s))
@@ -236,7 +238,7 @@ func lastFailures(s *cloudformation.Stack) string {
 // free brings a stack on that is stuck, which it may be only where a hand has deleted
 // the role or taken its tags.
 func (l *life) free(st *stack, s *cloudformation.Stack) {
-	taken := func(edit string) bool { return edit == "the role deleted" || edit == "no ownership tags" }
+	taken := func(edit string) bool { return edit == "the role deleted" || edit == untags }
 	if !slices.ContainsFunc(st.edits, taken) && (!st.own || !st.cancelled || !l.struck) {
 		l.env.Errorf("step %d: %s is stuck in %s: %s", l.number, st.name, s.Status, lastFailures(s))
 	}

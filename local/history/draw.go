@@ -178,7 +178,7 @@ func (d drawer) step(deployed []Wanted, ownFirst bool) Step {
 		s.Edit = pick(d, "its prefix of buckets", "its boundary", narrows, "nothing")
 	case 3, 4:
 		s.Kind, s.Beside = ByHand, false
-		if s.Edit = pick(d, editNames()...); own && s.Edit == "no ownership tags" {
+		if s.Edit = pick(d, editNames()...); own && s.Edit == untags {
 			s.Edit = "another policy" // the role would keep the stack's boundary, which only a hand could help
 		}
 	case 5:

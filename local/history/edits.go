@@ -16,6 +16,8 @@ const (
 	trustAccount  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + harness.Account + `"},"Action":"sts:AssumeRole"}]}`
 	administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 	policyName    = "BitmovinExportAccess"
+	// untags is an edit that makes a role nobody's.
+	untags = "no ownership tags"
 )
 
 // An edit is what somebody does by hand: to a stack's role, or else to the buckets.
@@ -44,7 +46,7 @@ func edits() map[string]edit {
 		"an attached policy":   role(func(r *aws.Role) { r.Attached = append(r.Attached, administrator) }),
 		"no boundary":          role(func(r *aws.Role) { r.Boundary = "" }),
 		"another boundary":     role(func(r *aws.Role) { r.Boundary = administrator }),
-		"no ownership tags": role(func(r *aws.Role) {
+		untags: role(func(r *aws.Role) {
 			maps.DeleteFunc(r.Tags, func(key, _ string) bool { return strings.HasPrefix(key, "bitmovin-export-access:") })
 		}),
 		"the role deleted": {role: func(s *aws.State, key string, r *aws.Role) {
