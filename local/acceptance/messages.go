@@ -68,7 +68,7 @@ func (r *runner) collect(ctx context.Context) (string, error) {
 }
 
 // denialsFile has the messages that the parser is tested with.
-const denialsFile = "handler/internal/verify/testdata/denials.json"
+const denialsFile = "handler/internal/awserr/testdata/denials.json"
 
 // apiError is how the SDK for Go words an answer of AWS's.
 var apiError = regexp.MustCompile(`(?s)api error (\w+): (.*)`)
@@ -139,7 +139,7 @@ func (r *runner) unknown(ctx context.Context) ([]message, error) {
 		return nil, fmt.Errorf("write the denials: %w", err)
 	}
 	_, err = r.run(ctx, "env", "CGO_ENABLED=0", "RECORDED_DENIALS="+in, "UNKNOWN_DENIALS="+out,
-		"go", "test", "-count=1", "-run", "^TestRecordedDenials$", "./handler/internal/verify")
+		"go", "test", "-count=1", "-run", "^TestRecordedDenials$", "./handler/internal/awserr")
 	if err != nil {
 		return nil, err
 	}

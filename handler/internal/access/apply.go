@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
 // write makes a call that writes the role. What was just seen or made may still not be
@@ -23,20 +23,20 @@ import (
 func (u *run) write(ctx context.Context, call func(context.Context) error) error {
 	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		err := call(ctx)
-		if !verify.Denied(err) && !isNotFound(err) {
+		if !awserr.Denied(err) && !isNotFound(err) {
 			return time.Time{}, err
 		}
 		seen, lookErr := u.getRole(ctx, u.want.name)
 		switch {
 		case lookErr == nil && seen == nil:
 			return u.have.born.Add(eventual.JustMade), err
-		case lookErr == nil && verify.Denied(err) && u.restoreBoundary(ctx, seen):
+		case lookErr == nil && awserr.Denied(err) && u.restoreBoundary(ctx, seen):
 			err = call(ctx)
 		}
 		if isNotFound(err) {
 			return u.have.seen.Add(eventual.JustMade), err
 		}
-		return verify.OwnDenialUntil(eventual.Later(u.began, u.have.born), err), err
+		return awserr.OwnDenialUntil(eventual.Later(u.began, u.have.born), err), err
 	})
 }
 
@@ -121,7 +121,7 @@ func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
 		if errors.As(err, &malformed) || isNotFound(err) {
 			return u.began.Add(eventual.JustMade), err
 		}
-		return verify.OwnDenialUntil(u.began, err), err
+		return awserr.OwnDenialUntil(u.began, err), err
 	})
 	var taken *types.EntityAlreadyExistsException
 	if errors.As(err, &taken) {

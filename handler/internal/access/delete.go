@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
@@ -114,8 +115,8 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 		switch {
 		case gone:
 			return time.Time{}, nil
-		case verify.Denied(err):
-			return verify.OwnDenialUntil(begun, err), err
+		case awserr.Denied(err):
+			return awserr.OwnDenialUntil(begun, err), err
 		}
 		return taken.Add(eventual.DeletedRole), err
 	})

@@ -12,11 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
 // A role is what IAM says of a role.
@@ -109,7 +108,7 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 		)
 		switch {
 		case err != nil:
-			return verify.OwnDenialUntil(began, err), err
+			return awserr.OwnDenialUntil(began, err), err
 		case r == nil || !r.ownedBy(e) || !a.provider.administers(r):
 			return time.Time{}, nil
 		case isNotFound(p.unread):
@@ -117,7 +116,7 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 			return began.Add(eventual.JustMade), nil
 		}
 		r.policies = p
-		return verify.OwnDenialUntil(began, p.unread), nil
+		return awserr.OwnDenialUntil(began, p.unread), nil
 	})
 	return r, err
 }
@@ -125,7 +124,7 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 // getRoleThenPolicies is getRoleAndPolicies for a Create: it expects no role, and so
 // asks for policies only if there is one.
 func (u *run) getRoleThenPolicies(ctx context.Context, e cfn.Event, name string) (found *role, err error) {
-	err = verify.WhileDenied(ctx, u.began, func(ctx context.Context) (err error) {
+	err = awserr.WhileDenied(ctx, u.began, func(ctx context.Context) (err error) {
 		found, err = u.getRole(ctx, name)
 		return err
 	})
@@ -205,7 +204,7 @@ func (u *run) boundaryChanged(ctx context.Context) time.Time {
 	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	var out *iam.GetPolicyOutput
-	err := verify.WhileOptional(ctx, u.began, func(ctx context.Context) (err error) {
+	err := awserr.WhileOptional(ctx, u.began, func(ctx context.Context) (err error) {
 		out, err = u.iam.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &u.provider.Boundary})
 		return err
 	})
@@ -222,8 +221,7 @@ func (u *run) boundaryChanged(ctx context.Context) time.Time {
 
 // isNotFound goes by the code: CreateRole, which misses a boundary, has no type for it.
 func isNotFound(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == (&types.NoSuchEntityException{}).ErrorCode()
+	return awserr.HasCode(err, (&types.NoSuchEntityException{}).ErrorCode())
 }
 
 // sameName reports whether two role names are one to IAM.

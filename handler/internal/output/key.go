@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 )
 
 // An apiKey gives root-level access to a Bitmovin account. It is behind a
@@ -42,7 +42,7 @@ func (g *Registry) readKey(ctx context.Context, secretARN, field string) (apiKey
 		return apiKey{}, fmt.Errorf("read the API key: %q is not the ARN of a secret", secretARN)
 	}
 	var out *secretsmanager.GetSecretValueOutput
-	err = verify.WhileDenied(ctx, time.Now(), func(ctx context.Context) (err error) {
+	err = awserr.WhileDenied(ctx, time.Now(), func(ctx context.Context) (err error) {
 		out, err = g.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secretARN},
 			func(o *secretsmanager.Options) { o.Region = name.Region })
 		return err

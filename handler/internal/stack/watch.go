@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
 // A describer is CloudFormation.
@@ -174,7 +174,7 @@ func (r resource) lives(id string) bool {
 }
 
 func (w *Watch) askStack(ctx context.Context) (status string) {
-	err := verify.WhileOptional(ctx, w.began, func(ctx context.Context) error {
+	err := awserr.WhileOptional(ctx, w.began, func(ctx context.Context) error {
 		out, err := w.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &w.r.StackID})
 		if err == nil && len(out.Stacks) > 0 {
 			status = string(out.Stacks[0].StackStatus)
@@ -188,7 +188,7 @@ func (w *Watch) askStack(ctx context.Context) (status string) {
 }
 
 func (w *Watch) askResource(ctx context.Context, began time.Time) (res resource) {
-	err := verify.WhileOptional(ctx, began, func(ctx context.Context) error {
+	err := awserr.WhileOptional(ctx, began, func(ctx context.Context) error {
 		out, err := w.stacks.DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{
 			StackName: &w.r.StackID, LogicalResourceId: &w.r.LogicalResourceID,
 		})
@@ -199,7 +199,7 @@ func (w *Watch) askResource(ctx context.Context, began time.Time) (res resource)
 		return err
 	})
 	switch {
-	case verify.UnlistedResource(err):
+	case awserr.UnlistedResource(err):
 		return resource{unlisted: true}
 	case err != nil:
 		w.r.Log.WarnContext(ctx, "the resource's status is not known", "error", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 )
@@ -40,7 +41,7 @@ func (p *Probe) tryList(ctx context.Context) {
 	var since time.Time
 	p.try(ctx, checkList, func(ctx context.Context) error {
 		err := p.list(ctx, "")
-		if p.target.Bucket.Prefix == "" || !Denied(err) || p.list(ctx, p.target.Bucket.Prefix) != nil {
+		if p.target.Bucket.Prefix == "" || !awserr.Denied(err) || p.list(ctx, p.target.Bucket.Prefix) != nil {
 			denial = nil
 			return err
 		}
@@ -52,7 +53,7 @@ func (p *Probe) tryList(ctx context.Context) {
 		}
 		return err
 	})
-	if d, denied := asDenial(denial); denied {
+	if d, denied := awserr.AsDenial(denial); denied {
 		p.Report.Set(checkList, Warn, "allowed only below "+p.target.Bucket.Prefix+": listing the bucket is "+d.String(), p.cure(d))
 		p.Report.answer(checkList, denial)
 	}
@@ -114,7 +115,7 @@ func (p *Probe) setACL(ctx context.Context) error {
 	_, err := p.role.PutObjectAcl(ctx, &s3.PutObjectAclInput{
 		Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: aws.String(p.marker()), ACL: acl,
 	})
-	if hasCode(err, "AccessControlListNotSupported") || hasCode(err, "NoSuchKey") {
+	if awserr.HasCode(err, "AccessControlListNotSupported") || awserr.HasCode(err, "NoSuchKey") {
 		// ACLs turned out to be disabled, or another run of the same request
 		// has taken the marker away.
 		return p.write(ctx, acl)
@@ -161,7 +162,7 @@ func (p *Probe) tryRead(ctx context.Context) {
 			_, _ = io.Copy(io.Discard, out.Body)
 			return out.Body.Close()
 		}
-		if hasCode(err, "NoSuchKey") {
+		if awserr.HasCode(err, "NoSuchKey") {
 			return p.write(ctx, "")
 		}
 		return err
@@ -189,12 +190,12 @@ func (p *Probe) repeat(ctx context.Context, until func(error) time.Time, call fu
 	var refusal error
 	err := eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		err := call(ctx)
-		if answered(err) {
+		if awserr.Answered(err) {
 			refusal = err
 		}
 		return until(err), err
 	})
-	if refusal != nil && err != nil && !answered(err) {
+	if refusal != nil && err != nil && !awserr.Answered(err) {
 		return refusal // no answer unsays nothing
 	}
 	return err
@@ -203,17 +204,17 @@ func (p *Probe) repeat(ctx context.Context, until func(error) time.Time, call fu
 // try makes a call that must be allowed.
 func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
 	err := p.repeat(ctx, p.refusedUntil, call)
-	d, denied := asDenial(err)
+	d, denied := awserr.AsDenial(err)
 	switch fix := p.cureOf(err); {
 	case err == nil && p.Report.check(check).Verdict == Warn: // what was read still holds
 	case err == nil:
 		p.Report.Set(check, Pass, p.proof(check), "")
 	case denied:
-		p.fail(check, d.ofKey(), d.String()+p.mayChange(d), p.cure(d), err)
-	case answered(err):
-		p.fail(check, fix != "", "refused: "+short(err), fix, err)
+		p.fail(check, d.OnKey(), d.String()+p.mayChange(d), p.cure(d), err)
+	case awserr.Answered(err):
+		p.fail(check, fix != "", "refused: "+awserr.Short(err), fix, err)
 	default:
-		p.Report.Set(check, NotTested, "got no answer: "+short(err), "")
+		p.Report.Set(check, NotTested, "got no answer: "+awserr.Short(err), "")
 		p.Report.answer(check, err)
 	}
 }
@@ -227,8 +228,8 @@ func (p *Probe) proof(check string) string {
 }
 
 // mayChange is what to say of a denial that nothing explains which this request did.
-func (p *Probe) mayChange(d denial) string {
-	explained := !d.explicit && p.lag.Changed.Add(eventual.RoleChanged).After(p.since)
+func (p *Probe) mayChange(d awserr.Denial) string {
+	explained := !d.Explicit && p.lag.Changed.Add(eventual.RoleChanged).After(p.since)
 	if p.lag.Once || explained {
 		return ""
 	}
@@ -266,13 +267,13 @@ func (p *Probe) tryNot(ctx context.Context, check, action string, call func(cont
 		return time.Time{}, err
 	})
 	switch {
-	case allowed && (err == nil || !answered(err)): // no answer unsays nothing
+	case allowed && (err == nil || !awserr.Answered(err)): // no answer unsays nothing
 		p.Report.Set(check, Warn, fmt.Sprintf("%s is allowed, which exports do not need: another policy grants it", action),
 			"look in the bucket policy for a statement that grants "+action+" to this role or to everyone")
-	case Denied(err):
+	case awserr.Denied(err):
 		p.Report.Set(check, Pass, action+" is denied", "")
 	default:
-		p.Report.Set(check, NotTested, "got no clear answer: "+short(err), "")
+		p.Report.Set(check, NotTested, "got no clear answer: "+awserr.Short(err), "")
 		p.Report.answer(check, err)
 	}
 }

@@ -7,18 +7,19 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr/awserrtest"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 )
 
 // The answers that a call gets.
 var (
-	denied   = answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject because no identity-based policy allows the s3:PutObject action")
-	ownDeny  = answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject with an explicit deny in an identity-based policy")
-	shutOut  = answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject with an explicit deny in a resource-based policy")
-	keyless  = answer(403, "AccessDenied", "… not authorized to perform: kms:GenerateDataKey because no resource-based policy allows the kms:GenerateDataKey action")
-	refused  = answer(400, "InvalidRequest", "no")
-	disabled = answer(400, "KMS.DisabledException", "key is disabled")
-	broken   = answer(503, "SlowDown", "please")
+	denied   = awserrtest.Answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject because no identity-based policy allows the s3:PutObject action")
+	ownDeny  = awserrtest.Answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject with an explicit deny in an identity-based policy")
+	shutOut  = awserrtest.Answer(403, "AccessDenied", "… not authorized to perform: s3:PutObject with an explicit deny in a resource-based policy")
+	keyless  = awserrtest.Answer(403, "AccessDenied", "… not authorized to perform: kms:GenerateDataKey because no resource-based policy allows the kms:GenerateDataKey action")
+	refused  = awserrtest.Answer(400, "InvalidRequest", "no")
+	disabled = awserrtest.Answer(400, "KMS.DisabledException", "key is disabled")
+	broken   = awserrtest.Answer(503, "SlowDown", "please")
 )
 
 // between answers with before until the delay is over, then with after.
@@ -84,9 +85,9 @@ func TestTry(t *testing.T) {
 		{name: "the key not ready for 5 s", lag: changed, before: disabled, delay: 5 * time.Second, verdict: Pass, detail: "works", min: 5 * time.Second, max: 7 * time.Second},
 		{name: "the key disabled in a rollback", lag: once, after: disabled, verdict: Fail, detail: "refused: KMS.DisabledException", key: Fail},
 		{name: "refused", lag: changed, after: refused, verdict: Fail, detail: "refused: InvalidRequest: no"},
-		{name: "no such bucket", lag: changed, after: answer(404, "NoSuchBucket", "gone"), verdict: Fail, detail: "refused: NoSuchBucket",
+		{name: "no such bucket", lag: changed, after: awserrtest.Answer(404, "NoSuchBucket", "gone"), verdict: Fail, detail: "refused: NoSuchBucket",
 			min: eventual.NewBucket, max: eventual.NewBucket},
-		{name: "a conflict for 5 s", lag: changed, before: answer(409, "OperationAborted", "again"), delay: 5 * time.Second, verdict: Pass, detail: "works", min: 5 * time.Second, max: 7 * time.Second},
+		{name: "a conflict for 5 s", lag: changed, before: awserrtest.Answer(409, "OperationAborted", "again"), delay: 5 * time.Second, verdict: Pass, detail: "works", min: 5 * time.Second, max: 7 * time.Second},
 		{name: "not answered", lag: changed, after: broken, verdict: NotTested, detail: "got no answer: SlowDown"},
 		{name: "denied until no time is left", lag: changed, before: denied, delay: 7 * time.Second, after: context.DeadlineExceeded,
 			verdict: Fail, detail: "nothing allows it", min: 7 * time.Second, max: 9 * time.Second},

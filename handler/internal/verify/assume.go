@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 )
 
@@ -65,24 +66,24 @@ func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error
 // assumeRefusedUntil returns until when a refusal to assume the role may pass. The
 // call is the function's own, and the role's trust policy has a say in it.
 func (p *Probe) assumeRefusedUntil(err error) time.Time {
-	d, denied := asDenial(err)
+	d, denied := awserr.AsDenial(err)
 	switch {
 	case p.lag.Once:
 		return time.Time{}
-	case denied && d.lagging():
+	case denied && d.MayLag():
 		return p.lag.Changed.Add(eventual.RoleChanged)
 	}
-	return OwnDenialUntil(p.began, err)
+	return awserr.OwnDenialUntil(p.began, err)
 }
 
 // reportAssume records why the role could not be assumed.
 func (p *Probe) reportAssume(err error, waited time.Duration) {
-	d, denied := asDenial(err)
-	verdict, detail, fix := Fail, "could not be tried: "+short(err), ""
+	d, denied := awserr.AsDenial(err)
+	verdict, detail, fix := Fail, "could not be tried: "+awserr.Short(err), ""
 	switch {
-	case !answered(err):
+	case !awserr.Answered(err):
 		verdict = NotTested
-	case denied && d.lagging():
+	case denied && d.MayLag():
 		detail = fmt.Sprintf("still denied after %d s: the role has not propagated, or a policy denies it to the function", int(waited.Seconds()))
 		fix = p.cureAssume(d)
 	case denied:

@@ -2,12 +2,10 @@ package verify
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/aws/smithy-go"
-
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 )
@@ -31,7 +29,7 @@ type subject struct {
 // once, so that one paste mends several checks. The role is named by a
 // condition and not as the principal, for it is gone again when the author
 // pastes: a policy that names a role which does not exist is refused.
-func (p *Probe) cure(d denial) string {
+func (p *Probe) cure(d awserr.Denial) string {
 	t, key := p.target, p.bucket.Key
 	s := subject{
 		name: "the role", arn: t.RolePattern, boundary: "of the role",
@@ -40,28 +38,28 @@ func (p *Probe) cure(d denial) string {
 	if t.Boundary != "" {
 		s.boundary = t.Boundary
 	}
-	if d.ofKey() && p.writersKey {
+	if d.OnKey() && p.writersKey {
 		return ownersKey
 	}
-	if d.ofKey() {
+	if d.OnKey() {
 		if key.ARN == "" {
-			key = policy.Key{ARN: d.resource, Region: p.region}
+			key = policy.Key{ARN: d.Resource, Region: p.region}
 		}
-		s.lacks, s.resource = key.Needs(), "the policy of the KMS key "+cmp.Or(d.resource, key.ARN, "of the bucket")
+		s.lacks, s.resource = key.Needs(), "the policy of the KMS key "+cmp.Or(d.Resource, key.ARN, "of the bucket")
 		s.grant = policy.KeyGrant(t.Bucket.Partition, t.Account, t.RolePattern)
-		if d.layer == layerUnknown {
+		if d.Layer == awserr.Unknown {
 			// Of another account's key KMS tells no more than that one of these is so.
 			s.resource += ", which must exist in " + p.region
 		}
 	}
 	switch {
-	case d.layer == layerIdentity && d.explicit:
+	case d.Layer == awserr.IdentityPolicy && d.Explicit:
 		return "somebody put another policy on the role while it was checked: find what did, then try again, which removes that policy"
-	case d.layer == layerIdentity && d.ofKey() && (d.resource != key.ARN || t.Key == "" && p.bucket.Key.ARN == ""):
-		return "set KmsKeyArn to " + cmp.Or(d.resource, "the ARN of the KMS key that encrypts the bucket by default")
-	case d.layer == layerIdentity:
+	case d.Layer == awserr.IdentityPolicy && d.OnKey() && (d.Resource != key.ARN || t.Key == "" && p.bucket.Key.ARN == ""):
+		return "set KmsKeyArn to " + cmp.Or(d.Resource, "the ARN of the KMS key that encrypts the bucket by default")
+	case d.Layer == awserr.IdentityPolicy:
 		return "the role's own policy was changed while it was checked, or takes longer to be in force: try again (a stack that exists: with another VerificationTrigger)"
-	case d.layer == layerUnknown && !d.explicit && !d.ofKey() && p.Report.check(CheckBucket).Verdict == NotTested:
+	case d.Layer == awserr.Unknown && !d.Explicit && !d.OnKey() && p.Report.check(CheckBucket).Verdict == NotTested:
 		return fmt.Sprintf("set BucketOwner to the account that owns the bucket; if that is not %s, its owner adds to %s: %s", t.Account, s.resource, s.grant)
 	}
 	return s.cure(d)
@@ -69,20 +67,20 @@ func (p *Probe) cure(d denial) string {
 
 // cureAssume returns what mends a denial of sts:AssumeRole, which is the
 // function's call.
-func (p *Probe) cureAssume(d denial) string {
+func (p *Probe) cureAssume(d awserr.Denial) string {
 	t := p.target
 	s := subject{
 		name: "the function's role", arn: lasting(t.Verifier), boundary: "of the function's role",
 		lacks: policy.Allow([]string{CheckAssumeRole}, t.RolePattern), resource: "the role's trust policy",
 	}
-	if d.lagging() {
+	if d.MayLag() {
 		return "try again, for IAM may need longer than usual; if it stays denied, look for what denies sts:AssumeRole to " + t.Verifier
 	}
 	return s.cure(d)
 }
 
 // cureRemoval returns what lets the function take the marker away.
-func (p *Probe) cureRemoval(d denial) string {
+func (p *Probe) cureRemoval(d awserr.Denial) string {
 	t := p.target
 	return p.cureOwn(d, policy.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
 		t.Bucket.ARN()+"/"+t.Bucket.Prefix+markerFolder+"*"))
@@ -90,12 +88,12 @@ func (p *Probe) cureRemoval(d denial) string {
 
 // cureReading returns what lets the function read what decides on the exports of
 // another account's bucket.
-func (p *Probe) cureReading(d denial) string {
+func (p *Probe) cureReading(d awserr.Denial) string {
 	return p.cureOwn(d, policy.Allow([]string{"s3:GetEncryptionConfiguration", "s3:GetBucketOwnershipControls"}, p.target.Bucket.ARN()))
 }
 
 // cureOwn returns what mends a denial of a call of the function's own to the bucket.
-func (p *Probe) cureOwn(d denial, lacks policy.Statement) string {
+func (p *Probe) cureOwn(d awserr.Denial, lacks policy.Statement) string {
 	t := p.target
 	s := subject{
 		name: "the function's role", arn: lasting(t.Verifier), boundary: "of the function's role",
@@ -119,42 +117,42 @@ func lasting(arn string) string {
 }
 
 // cure returns what mends a denial by a policy of somebody else's.
-func (s subject) cure(d denial) string {
-	if d.explicit {
-		return fmt.Sprintf("spare %s from the Deny in %s, by this in its Condition: %s", s.name, s.holder(d.layer), policy.Exempt(s.arn))
+func (s subject) cure(d awserr.Denial) string {
+	if d.Explicit {
+		return fmt.Sprintf("spare %s from the Deny in %s, by this in its Condition: %s", s.name, s.holder(d.Layer), policy.Exempt(s.arn))
 	}
-	switch d.layer {
-	case layerIdentity, layerBoundary, layerSession:
-		return fmt.Sprintf("add to %s: %s", s.holder(d.layer), s.lacks)
-	case layerSCP:
+	switch d.Layer {
+	case awserr.IdentityPolicy, awserr.Boundary, awserr.SessionPolicy:
+		return fmt.Sprintf("add to %s: %s", s.holder(d.Layer), s.lacks)
+	case awserr.SCP:
 		// Where an SCP's Allow may not name resources, it must name all.
 		// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_syntax.html
-		return fmt.Sprintf("add to %s, at each level that the account is below: %s", s.holder(d.layer), policy.Allow(s.lacks.Action, "*"))
-	case layerRCP:
+		return fmt.Sprintf("add to %s, at each level that the account is below: %s", s.holder(d.Layer), policy.Allow(s.lacks.Action, "*"))
+	case awserr.RCP:
 		return "attach RCPFullAWSAccess again to what the account that owns the resource is below"
-	case layerEndpoint:
-		return fmt.Sprintf("add to %s: %s", s.holder(d.layer), policy.EndpointGrant(s.lacks, s.arn))
+	case awserr.EndpointPolicy:
+		return fmt.Sprintf("add to %s: %s", s.holder(d.Layer), policy.EndpointGrant(s.lacks, s.arn))
 	default:
 		return fmt.Sprintf("add to %s: %s", s.resource, s.grant)
 	}
 }
 
 // holder names the policy of a layer, as its owner knows it.
-func (s subject) holder(l Layer) string {
+func (s subject) holder(l awserr.Layer) string {
 	switch l {
-	case layerResource, layerTrust:
+	case awserr.ResourcePolicy, awserr.TrustPolicy:
 		return s.resource
-	case layerIdentity:
+	case awserr.IdentityPolicy:
 		return "the policies of " + s.name
-	case layerBoundary:
+	case awserr.Boundary:
 		return "the permissions boundary " + s.boundary
-	case layerSession:
+	case awserr.SessionPolicy:
 		return "the session policy (the check gives its session none)"
-	case layerSCP:
+	case awserr.SCP:
 		return "the organization's service control policy (SCP)"
-	case layerRCP:
+	case awserr.RCP:
 		return "the organization's resource control policy (RCP)"
-	case layerEndpoint:
+	case awserr.EndpointPolicy:
 		return "the policy of the VPC endpoint that the function's calls pass (Bitmovin's do not)"
 	default:
 		return "the policy that has it"
@@ -173,11 +171,7 @@ func keyStates() map[string]string {
 
 // cureOf returns what mends a refusal that is no denial, if that is known.
 func (p *Probe) cureOf(err error) string {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return ""
-	}
-	fix := keyStates()[api.ErrorCode()]
+	fix := keyStates()[awserr.Code(err)]
 	if fix != "" && p.writersKey {
 		return ownersKey
 	}

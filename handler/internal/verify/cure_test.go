@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr/awserrtest"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 )
 
@@ -61,59 +63,61 @@ func TestCure(t *testing.T) {
 	hidden := testProbe(anotherAccounts)
 	noKey, named := testProbe(), testProbe(func(t *Target) { t.Key = testKey })
 	noKey.bucket.Key = policy.Key{}
-	s3 := func(l Layer) denial { return denial{action: checkPut, layer: l} }
-	kms := func(l Layer) denial { return denial{action: kmsWrite, resource: testKey, layer: l} }
-	of := func(d denial, resource string) denial { d.resource = resource; return d }
-	assume := func(l Layer) denial { return denial{action: CheckAssumeRole, layer: l} }
-	explicit := func(d denial) denial { d.explicit = true; return d }
+	s3 := func(l awserr.Layer) awserr.Denial { return awserr.Denial{Action: checkPut, Layer: l} }
+	kms := func(l awserr.Layer) awserr.Denial {
+		return awserr.Denial{Action: kmsWrite, Resource: testKey, Layer: l}
+	}
+	of := func(d awserr.Denial, resource string) awserr.Denial { d.Resource = resource; return d }
+	assume := func(l awserr.Layer) awserr.Denial { return awserr.Denial{Action: CheckAssumeRole, Layer: l} }
+	explicit := func(d awserr.Denial) awserr.Denial { d.Explicit = true; return d }
 	const otherKey = "arn:aws:kms:eu-west-1:123456789012:key/other"
 	tests := []struct {
 		name string
 		cure string
 	}{
-		{"identity", same.cure(s3(layerIdentity))},
-		{"identity, explicit", same.cure(explicit(s3(layerIdentity)))},
-		{"bucket policy", same.cure(s3(layerResource))},
-		{"bucket policy, explicit", same.cure(explicit(s3(layerResource)))},
-		{"boundary", same.cure(s3(layerBoundary))},
-		{"boundary, explicit", same.cure(explicit(s3(layerBoundary)))},
-		{"session", same.cure(s3(layerSession))},
-		{"session, explicit", same.cure(explicit(s3(layerSession)))},
-		{"SCP", same.cure(s3(layerSCP))},
-		{"SCP, explicit", same.cure(explicit(s3(layerSCP)))},
-		{"RCP", same.cure(s3(layerRCP))},
-		{"RCP, explicit", same.cure(explicit(s3(layerRCP)))},
-		{"endpoint", same.cure(s3(layerEndpoint))},
-		{"endpoint, explicit", same.cure(explicit(s3(layerEndpoint)))},
-		{"not named", same.cure(denial{message: "Access Denied"})},
-		{"not named, explicit", same.cure(explicit(s3(layerUnknown)))},
-		{"not named, another account's bucket", cross.cure(denial{message: "Access Denied"})},
-		{"not named, a bucket that cannot be read", hidden.cure(denial{message: "Access Denied"})},
-		{"not named, explicit, a bucket that cannot be read", hidden.cure(explicit(s3(layerUnknown)))},
-		{"key policy or another, a bucket that cannot be read", hidden.cure(of(kms(layerUnknown), ""))},
-		{"key policy", same.cure(kms(layerResource))},
-		{"key policy, explicit", same.cure(explicit(kms(layerResource)))},
-		{"key policy or another", same.cure(of(kms(layerUnknown), ""))},
-		{"key, identity", same.cure(kms(layerIdentity))},
-		{"key, identity, not known", noKey.cure(kms(layerIdentity))},
-		{"key, identity, not known and not told", noKey.cure(of(kms(layerIdentity), ""))},
-		{"key, identity, another named", named.cure(of(kms(layerIdentity), otherKey))},
-		{"key, boundary", same.cure(kms(layerBoundary))},
-		{"key, boundary, not known", noKey.cure(kms(layerBoundary))},
-		{"key, boundary, not known and not told", noKey.cure(of(kms(layerBoundary), ""))},
-		{"key, SCP", same.cure(kms(layerSCP))},
-		{"key, SCP, explicit", same.cure(explicit(kms(layerSCP)))},
-		{"assume, not named", same.cureAssume(assume(layerUnknown))},
-		{"assume, trust", same.cureAssume(assume(layerTrust))},
-		{"assume, identity", same.cureAssume(assume(layerIdentity))},
-		{"assume, identity, explicit", same.cureAssume(explicit(assume(layerIdentity)))},
-		{"assume, boundary", same.cureAssume(assume(layerBoundary))},
-		{"assume, boundary, explicit", same.cureAssume(explicit(assume(layerBoundary)))},
-		{"assume, SCP", same.cureAssume(assume(layerSCP))},
-		{"assume, SCP, explicit", same.cureAssume(explicit(assume(layerSCP)))},
-		{"assume, endpoint", same.cureAssume(assume(layerEndpoint))},
-		{"removal, bucket policy", same.cureRemoval(s3(layerResource))},
-		{"removal, bucket policy, explicit", same.cureRemoval(explicit(s3(layerResource)))},
+		{"identity", same.cure(s3(awserr.IdentityPolicy))},
+		{"identity, explicit", same.cure(explicit(s3(awserr.IdentityPolicy)))},
+		{"bucket policy", same.cure(s3(awserr.ResourcePolicy))},
+		{"bucket policy, explicit", same.cure(explicit(s3(awserr.ResourcePolicy)))},
+		{"boundary", same.cure(s3(awserr.Boundary))},
+		{"boundary, explicit", same.cure(explicit(s3(awserr.Boundary)))},
+		{"session", same.cure(s3(awserr.SessionPolicy))},
+		{"session, explicit", same.cure(explicit(s3(awserr.SessionPolicy)))},
+		{"SCP", same.cure(s3(awserr.SCP))},
+		{"SCP, explicit", same.cure(explicit(s3(awserr.SCP)))},
+		{"RCP", same.cure(s3(awserr.RCP))},
+		{"RCP, explicit", same.cure(explicit(s3(awserr.RCP)))},
+		{"endpoint", same.cure(s3(awserr.EndpointPolicy))},
+		{"endpoint, explicit", same.cure(explicit(s3(awserr.EndpointPolicy)))},
+		{"not named", same.cure(awserr.Denial{Message: "Access Denied"})},
+		{"not named, explicit", same.cure(explicit(s3(awserr.Unknown)))},
+		{"not named, another account's bucket", cross.cure(awserr.Denial{Message: "Access Denied"})},
+		{"not named, a bucket that cannot be read", hidden.cure(awserr.Denial{Message: "Access Denied"})},
+		{"not named, explicit, a bucket that cannot be read", hidden.cure(explicit(s3(awserr.Unknown)))},
+		{"key policy or another, a bucket that cannot be read", hidden.cure(of(kms(awserr.Unknown), ""))},
+		{"key policy", same.cure(kms(awserr.ResourcePolicy))},
+		{"key policy, explicit", same.cure(explicit(kms(awserr.ResourcePolicy)))},
+		{"key policy or another", same.cure(of(kms(awserr.Unknown), ""))},
+		{"key, identity", same.cure(kms(awserr.IdentityPolicy))},
+		{"key, identity, not known", noKey.cure(kms(awserr.IdentityPolicy))},
+		{"key, identity, not known and not told", noKey.cure(of(kms(awserr.IdentityPolicy), ""))},
+		{"key, identity, another named", named.cure(of(kms(awserr.IdentityPolicy), otherKey))},
+		{"key, boundary", same.cure(kms(awserr.Boundary))},
+		{"key, boundary, not known", noKey.cure(kms(awserr.Boundary))},
+		{"key, boundary, not known and not told", noKey.cure(of(kms(awserr.Boundary), ""))},
+		{"key, SCP", same.cure(kms(awserr.SCP))},
+		{"key, SCP, explicit", same.cure(explicit(kms(awserr.SCP)))},
+		{"assume, not named", same.cureAssume(assume(awserr.Unknown))},
+		{"assume, trust", same.cureAssume(assume(awserr.TrustPolicy))},
+		{"assume, identity", same.cureAssume(assume(awserr.IdentityPolicy))},
+		{"assume, identity, explicit", same.cureAssume(explicit(assume(awserr.IdentityPolicy)))},
+		{"assume, boundary", same.cureAssume(assume(awserr.Boundary))},
+		{"assume, boundary, explicit", same.cureAssume(explicit(assume(awserr.Boundary)))},
+		{"assume, SCP", same.cureAssume(assume(awserr.SCP))},
+		{"assume, SCP, explicit", same.cureAssume(explicit(assume(awserr.SCP)))},
+		{"assume, endpoint", same.cureAssume(assume(awserr.EndpointPolicy))},
+		{"removal, bucket policy", same.cureRemoval(s3(awserr.ResourcePolicy))},
+		{"removal, bucket policy, explicit", same.cureRemoval(explicit(s3(awserr.ResourcePolicy)))},
 	}
 	var got strings.Builder
 	for _, test := range tests {
@@ -138,20 +142,20 @@ func TestCure(t *testing.T) {
 // and the statement in it can be pasted.
 func TestCureCanBePasted(t *testing.T) {
 	t.Parallel()
-	layers := []Layer{layerUnknown, layerIdentity, layerResource, layerTrust, layerBoundary, layerSession, layerSCP, layerRCP, layerEndpoint}
+	layers := []awserr.Layer{awserr.Unknown, awserr.IdentityPolicy, awserr.ResourcePolicy, awserr.TrustPolicy, awserr.Boundary, awserr.SessionPolicy, awserr.SCP, awserr.RCP, awserr.EndpointPolicy}
 	probes := map[string]*Probe{"same account": testProbe(), "another account": testProbe(anotherAccounts), "key not known": testProbe()}
 	probes["key not known"].bucket.Key = policy.Key{}
 	probes["no boundary of the provider"] = testProbe(func(t *Target) { t.Boundary = "" })
 	for name, p := range probes {
-		cures := map[string]func(denial) string{
+		cures := map[string]func(awserr.Denial) string{
 			checkPut: p.cure, kmsWrite: p.cure, CheckAssumeRole: p.cureAssume, "s3:DeleteObject": p.cureRemoval,
 		}
 		for action, cure := range cures {
 			for _, layer := range layers {
-				for _, d := range []denial{
-					{action: action, layer: layer}, {action: action, layer: layer, explicit: true}, {action: action, layer: layer, resource: testKey},
+				for _, d := range []awserr.Denial{
+					{Action: action, Layer: layer}, {Action: action, Layer: layer, Explicit: true}, {Action: action, Layer: layer, Resource: testKey},
 				} {
-					t.Run(fmt.Sprintf("%s/%s/%s/explicit=%t/%s", name, action, layer, d.explicit, d.resource), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%s/%s/%s/explicit=%t/%s", name, action, layer, d.Explicit, d.Resource), func(t *testing.T) {
 						t.Parallel()
 						checkCure(t, cure(d))
 					})
@@ -191,17 +195,17 @@ func checkCure(t *testing.T, text string) {
 func TestCureOfAssumeRoleIsTheFunctions(t *testing.T) {
 	t.Parallel()
 	p := testProbe()
-	for _, d := range []denial{
-		{action: CheckAssumeRole, layer: layerIdentity},
-		{action: CheckAssumeRole, layer: layerIdentity, explicit: true},
-		{action: CheckAssumeRole, layer: layerBoundary},
-		{action: CheckAssumeRole, layer: layerBoundary, explicit: true},
-		{action: CheckAssumeRole, layer: layerSCP, explicit: true},
-		{action: CheckAssumeRole, layer: layerRCP, explicit: true},
-		{action: CheckAssumeRole, layer: layerEndpoint, explicit: true},
-		{action: CheckAssumeRole, layer: layerResource, explicit: true},
+	for _, d := range []awserr.Denial{
+		{Action: CheckAssumeRole, Layer: awserr.IdentityPolicy},
+		{Action: CheckAssumeRole, Layer: awserr.IdentityPolicy, Explicit: true},
+		{Action: CheckAssumeRole, Layer: awserr.Boundary},
+		{Action: CheckAssumeRole, Layer: awserr.Boundary, Explicit: true},
+		{Action: CheckAssumeRole, Layer: awserr.SCP, Explicit: true},
+		{Action: CheckAssumeRole, Layer: awserr.RCP, Explicit: true},
+		{Action: CheckAssumeRole, Layer: awserr.EndpointPolicy, Explicit: true},
+		{Action: CheckAssumeRole, Layer: awserr.ResourcePolicy, Explicit: true},
 	} {
-		t.Run(fmt.Sprintf("%s/explicit=%t", d.layer, d.explicit), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s/explicit=%t", d.Layer, d.Explicit), func(t *testing.T) {
 			t.Parallel()
 			got := p.cureAssume(d)
 			if strings.Contains(got, `"aws:PrincipalArn":"`+testRole) {
@@ -223,12 +227,12 @@ func TestCureOfAssumeRoleIsTheFunctions(t *testing.T) {
 func TestCureOfIdentityIsInNoResourcePolicy(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]*Probe{"same account": testProbe(), "another account": testProbe(anotherAccounts)} {
-		for action, cure := range map[string]func(denial) string{
+		for action, cure := range map[string]func(awserr.Denial) string{
 			checkPut: p.cure, kmsWrite: p.cure, CheckAssumeRole: p.cureAssume, "s3:DeleteObject": p.cureRemoval,
 		} {
 			t.Run(name+"/"+action, func(t *testing.T) {
 				t.Parallel()
-				if got := cure(denial{action: action, layer: layerIdentity}); strings.Contains(got, `"Principal"`) {
+				if got := cure(awserr.Denial{Action: action, Layer: awserr.IdentityPolicy}); strings.Contains(got, `"Principal"`) {
 					t.Errorf("got %s", got)
 				}
 			})
@@ -245,11 +249,11 @@ func TestReportAssume(t *testing.T) {
 		fix     string
 		verdict Verdict
 	}{
-		{"not propagated", answer(403, "AccessDenied", "User: f is not authorized to perform: sts:AssumeRole on resource: r"),
+		{"not propagated", awserrtest.Answer(403, "AccessDenied", "User: f is not authorized to perform: sts:AssumeRole on resource: r"),
 			"still denied after 120 s: the role has not propagated, or a policy denies it to the function", "longer than usual", Fail},
-		{"explicit", answer(403, "AccessDenied", "… is not authorized to perform: sts:AssumeRole with an explicit deny in a service control policy"),
+		{"explicit", awserrtest.Answer(403, "AccessDenied", "… is not authorized to perform: sts:AssumeRole with an explicit deny in a service control policy"),
 			"denied by an explicit Deny in a service control policy (SCP) of the organization", `{"ArnNotEquals":{"aws:PrincipalArn":"` + lasting(testVerifier) + `"}}`, Fail},
-		{"another error", answer(403, "RegionDisabledException", "STS is not activated in this region"),
+		{"another error", awserrtest.Answer(403, "RegionDisabledException", "STS is not activated in this region"),
 			"could not be tried: RegionDisabledException: STS is not activated in this region", "", Fail},
 		{"no answer", broken, "could not be tried: SlowDown: please", "", NotTested},
 	}

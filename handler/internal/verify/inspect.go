@@ -13,8 +13,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
@@ -64,7 +64,7 @@ func (p *Probe) patiently(ctx context.Context, call func(context.Context) error)
 	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		err := call(ctx)
 		switch {
-		case Denied(err):
+		case awserr.Denied(err):
 			return p.began.Add(eventual.Optional), err
 		case isNotReady(err):
 			return p.began.Add(eventual.NewBucket), err
@@ -80,7 +80,7 @@ func (p *Probe) head(ctx context.Context) {
 		return err
 	})
 	p.region = bucketRegion(err, p.own.Options().Region)
-	switch status := httpStatus(err); {
+	switch status := awserr.Status(err); {
 	case err == nil && !isBitmovinRegion(p.region):
 		p.Report.Set(CheckBucket, Warn, "exists in "+p.region+", a region that Bitmovin's API has no name for (CloudRegion); if it is an opt-in region, "+
 			"Bitmovin's sessions may not be valid there", "ask Bitmovin whether it exports to "+p.region+", or use a bucket in another region")
@@ -93,7 +93,7 @@ func (p *Probe) head(ctx context.Context) {
 		p.Report.Set(CheckBucket, NotTested, fmt.Sprintf("%s belongs to another account than BucketOwner %s, or the function may not read it: both look alike",
 			p.target.Bucket.Name, p.target.Owner), "")
 	default:
-		p.Report.Set(CheckBucket, NotTested, "could not be read: "+short(err), "")
+		p.Report.Set(CheckBucket, NotTested, "could not be read: "+awserr.Short(err), "")
 		p.Report.answer(CheckBucket, err)
 	}
 	if !isBitmovinRegion(p.region) {
@@ -131,13 +131,13 @@ func (p *Probe) readEncryption(ctx context.Context) {
 		return err
 	})
 	switch {
-	case hasCode(err, "ServerSideEncryptionConfigurationNotFoundError"):
+	case awserr.HasCode(err, "ServerSideEncryptionConfigurationNotFoundError"):
 	case err != nil:
 		fix := "set KmsKeyArn if the bucket's default encryption uses a customer's KMS key"
-		if d, denied := asDenial(err); denied && p.foreign() {
+		if d, denied := awserr.AsDenial(err); denied && p.foreign() {
 			fix = p.cureReading(d)
 		}
-		p.Report.Set(CheckEncryption, Warn, "could not be read: "+short(err), fix)
+		p.Report.Set(CheckEncryption, Warn, "could not be read: "+awserr.Short(err), fix)
 		p.Report.answer(CheckEncryption, err)
 		if p.foreign() {
 			p.Report.doubt(CheckEncryption)
@@ -177,8 +177,8 @@ func (p *Probe) readOwnership(ctx context.Context) {
 		out, err = p.own.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 		return err
 	})
-	if err != nil && !hasCode(err, "OwnershipControlsNotFoundError") {
-		p.Report.Set(CheckObjectOwnership, NotTested, "could not be read: "+short(err), "")
+	if err != nil && !awserr.HasCode(err, "OwnershipControlsNotFoundError") {
+		p.Report.Set(CheckObjectOwnership, NotTested, "could not be read: "+awserr.Short(err), "")
 		p.Report.answer(CheckObjectOwnership, err)
 		if p.foreign() {
 			p.Report.doubt(CheckObjectOwnership)
@@ -217,12 +217,12 @@ func (p *Probe) readDeletability(ctx context.Context) {
 			return err
 		})
 	})
-	if hasCode(lockErr, "ObjectLockConfigurationNotFoundError") {
+	if awserr.HasCode(lockErr, "ObjectLockConfigurationNotFoundError") {
 		lock, lockErr = &s3.GetObjectLockConfigurationOutput{}, nil
 	}
 	if err := errors.Join(lockErr, versioningErr); err != nil {
 		p.bucket.Versioned, p.bucket.Undeletable = true, true
-		p.Report.Set(CheckObjectLock, NotTested, "could not be read, so that no object is written: "+short(err), "")
+		p.Report.Set(CheckObjectLock, NotTested, "could not be read, so that no object is written: "+awserr.Short(err), "")
 		p.Report.answer(CheckObjectLock, err)
 		p.Report.doubt(CheckObjectLock)
 		return
@@ -242,53 +242,12 @@ func (p *Probe) readDeletability(ctx context.Context) {
 	}
 }
 
-// hasCode reports whether err is AWS's answer with that error code.
-func hasCode(err error, code string) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == code
-}
-
 // isNotReady reports whether err is what S3 answers, or KMS through it, while a
 // bucket or its key is seconds old or is just being changed. A HEAD has no body that
 // could name a code.
 // https://github.com/hashicorp/terraform-provider-aws/issues/49853
 // https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 func isNotReady(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && slices.Contains([]string{
-		"NoSuchBucket", "NotFound", "OperationAborted",
-		"KMS.NotFoundException", "KMS.DisabledException", "KMS.InvalidStateException", "KMS.KMSInvalidStateException",
-	}, api.ErrorCode())
-}
-
-// httpStatus returns the HTTP status of AWS's answer, 0 if there was none.
-func httpStatus(err error) int {
-	var resp *awshttp.ResponseError
-	if errors.As(err, &resp) {
-		return resp.HTTPStatusCode()
-	}
-	return 0
-}
-
-// answered reports whether err is AWS's decision on a call, and not that it made none.
-func answered(err error) bool {
-	status := httpStatus(err)
-	return status != 0 && status < http.StatusInternalServerError
-}
-
-// maxShort is how many bytes of an answer a Reason has room for.
-const maxShort = 160
-
-// short returns AWS's code and the head of its message, without the request's
-// ids: only the log has room for the rest.
-func short(err error) string {
-	text := err.Error()
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		text = api.ErrorCode() + ": " + api.ErrorMessage()
-	}
-	if len(text) > maxShort {
-		text = strings.ToValidUTF8(text[:maxShort], "") + "…"
-	}
-	return text
+	return awserr.HasCode(err, "NoSuchBucket", "NotFound", "OperationAborted",
+		"KMS.NotFoundException", "KMS.DisabledException", "KMS.InvalidStateException", "KMS.KMSInvalidStateException")
 }

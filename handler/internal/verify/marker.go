@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 )
@@ -31,7 +32,7 @@ func (p *Probe) Prepare(ctx context.Context) {
 			func(ctx context.Context) error { return p.deleteVersion(ctx, p.marker(), aws.String("null")) },
 		)
 	})
-	if d, denied := asDenial(err); denied {
+	if d, denied := awserr.AsDenial(err); denied {
 		p.bucket.Undeletable = true
 		p.Report.Set(CheckObjectLock, Warn, "the function could not delete an object again ("+d.String()+"), so that none is written to check",
 			p.cureRemoval(d))
@@ -46,10 +47,10 @@ func (p *Probe) Remove(ctx context.Context) error {
 		return nil
 	}
 	fix := "delete the object, with all of its versions, and abort its uploads"
-	if d, denied := asDenial(err); denied {
+	if d, denied := awserr.AsDenial(err); denied {
 		fix = p.cureRemoval(d)
 	}
-	p.Report.Set(CheckObjectLock, Warn, "what the check wrote, "+p.marker()+", could not be removed: "+short(err), fix)
+	p.Report.Set(CheckObjectLock, Warn, "what the check wrote, "+p.marker()+", could not be removed: "+awserr.Short(err), fix)
 	p.Report.answer(CheckObjectLock, err)
 	return err
 }
@@ -100,7 +101,7 @@ func (p *Probe) RemoveLeftovers(ctx context.Context) error {
 	}
 	err := p.removeBelow(ctx, prefix, mine)
 	redirect := err
-	if hasCode(err, "IllegalLocationConstraintException") {
+	if awserr.HasCode(err, "IllegalLocationConstraintException") {
 		// To or from an opt-in region only a HEAD is told the region.
 		_, redirect = p.own.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 	}
@@ -108,7 +109,7 @@ func (p *Probe) RemoveLeftovers(ctx context.Context) error {
 		p.own = newS3(p.cfg, inRegion(region))
 		err = p.removeBelow(ctx, prefix, mine)
 	}
-	if hasCode(err, "NoSuchBucket") {
+	if awserr.HasCode(err, "NoSuchBucket") {
 		return nil
 	}
 	return err

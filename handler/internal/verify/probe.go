@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
 )
@@ -132,7 +133,7 @@ func (p *Probe) Expect(l Lag) { p.since, p.lag = time.Now(), l }
 
 // refusedUntil returns until when what refuses a call of the role may pass.
 func (p *Probe) refusedUntil(err error) time.Time {
-	d, denied := asDenial(err)
+	d, denied := awserr.AsDenial(err)
 	doubted := p.since.Add(eventual.Unchanged)
 	switch {
 	case p.lag.Once:
@@ -141,9 +142,9 @@ func (p *Probe) refusedUntil(err error) time.Time {
 		return p.began.Add(eventual.NewBucket)
 	case !denied:
 		return time.Time{}
-	case !d.explicit:
+	case !d.Explicit:
 		return eventual.Later(doubted, p.lag.Changed.Add(eventual.RoleChanged))
-	case d.layer == layerIdentity || d.layer == layerBoundary:
+	case d.Layer == awserr.IdentityPolicy || d.Layer == awserr.Boundary:
 		return eventual.Later(doubted, p.lag.Taken.Add(eventual.RoleChanged))
 	default:
 		return doubted

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 )
 
@@ -44,7 +45,7 @@ func (p *Probe) abortBegun(ctx context.Context) error {
 		return nil
 	}
 	err := p.abortUploads(ctx, p.marker(), func(string) bool { return true })
-	if !Denied(err) {
+	if !awserr.Denied(err) {
 		return err
 	}
 	var abort []func(context.Context) error
@@ -82,10 +83,10 @@ func (p *Probe) abort(ctx context.Context, key, id string) error {
 		Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner, Key: &key, UploadId: &id,
 	}
 	_, err := p.own.AbortMultipartUpload(ctx, in)
-	if Denied(err) && p.role != nil {
+	if awserr.Denied(err) && p.role != nil {
 		_, err = p.role.AbortMultipartUpload(ctx, in)
 	}
-	if hasCode(err, "NoSuchUpload") {
+	if awserr.HasCode(err, "NoSuchUpload") {
 		return nil
 	}
 	return err

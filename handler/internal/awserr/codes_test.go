@@ -1,11 +1,14 @@
-package verify
+package awserr
 
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr/awserrtest"
 )
 
 // The first message is AWS's, as recorded in
@@ -29,6 +32,26 @@ func TestUnlistedResource(t *testing.T) {
 	} {
 		if got := UnlistedResource(test.err); got != test.want {
 			t.Errorf("%v: got %t", test.err, got)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ü", maxShort)
+	tests := []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"AWS's, without the request's ids", awserrtest.Answer(400, "InvalidRequest", "no"), "InvalidRequest: no"},
+		{"another", errors.New("no route"), "no route"},
+		{"long, cut between runes", awserrtest.Answer(400, "Code", long), "Code: " + strings.Repeat("ü", (maxShort-len("Code: "))/2) + "…"},
+		{"long by an odd byte", errors.New("x" + long), "x" + strings.Repeat("ü", maxShort/2-1) + "…"},
+	}
+	for _, test := range tests {
+		if got := Short(test.err); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
 }

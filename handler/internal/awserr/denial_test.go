@@ -1,23 +1,20 @@
-package verify
+package awserr
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr/awserrtest"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 )
 
@@ -29,8 +26,8 @@ func TestParseDenial(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.Name, func(t *testing.T) {
 			t.Parallel()
-			want := denial{action: test.Action, resource: test.Resource, layer: test.Layer, explicit: test.Explicit, message: test.Message}
-			if diff := cmp.Diff(want, parseDenial(test.Message), cmp.AllowUnexported(denial{})); diff != "" {
+			want := Denial{Action: test.Action, Resource: test.Resource, Layer: test.Layer, Explicit: test.Explicit, Message: test.Message}
+			if diff := cmp.Diff(want, parse(test.Message)); diff != "" {
 				t.Errorf("%s\n(-want +got):\n%s", test.Source, diff)
 			}
 		})
@@ -53,12 +50,12 @@ func TestOwnDenialUntil(t *testing.T) {
 		"with an explicit deny in a service control policy":               eventual.Refused,
 		"with an explicit deny": eventual.Refused,
 	} {
-		err := answer(403, "AccessDenied", "User: u is not authorized to perform: iam:GetRole "+message)
+		err := awserrtest.Answer(403, "AccessDenied", "User: u is not authorized to perform: iam:GetRole "+message)
 		if got := OwnDenialUntil(began, err); !got.Equal(began.Add(want)) {
 			t.Errorf("%q: got %v, want %v", message, got.Sub(began), want)
 		}
 	}
-	for _, err := range []error{nil, refused, broken} {
+	for _, err := range []error{nil, awserrtest.Answer(400, "InvalidRequest", "no"), awserrtest.Answer(503, "SlowDown", "please")} {
 		if got := OwnDenialUntil(began, err); !got.IsZero() {
 			t.Errorf("%v: got %v, want no time at all", err, got)
 		}
@@ -113,7 +110,7 @@ func unknownDenials(t *testing.T, messages []recorded) []recorded {
 	}
 	unknown := []recorded{}
 	for _, m := range messages {
-		if d := parseDenial(m.Message); (d.action == "" || d.layer == layerUnknown) && !forms[form(m.Message)] {
+		if d := parse(m.Message); (d.Action == "" || d.Layer == Unknown) && !forms[form(m.Message)] {
 			unknown = append(unknown, m)
 		}
 	}
@@ -161,21 +158,6 @@ func TestRecordedDenials(t *testing.T) {
 	}
 }
 
-// answer is an error of the SDK for a response with that status and code.
-func answer(status int, code, message string) error {
-	var err error = &smithy.GenericAPIError{Code: code, Message: message}
-	if code == "" {
-		err = errors.New("no body")
-	}
-	return &smithy.OperationError{ServiceID: "S3", OperationName: "PutObject", Err: &awshttp.ResponseError{
-		RequestID: "REQUEST",
-		ResponseError: &smithyhttp.ResponseError{
-			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status, Header: http.Header{}}},
-			Err:      err,
-		},
-	}}
-}
-
 func TestDenied(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -183,23 +165,23 @@ func TestDenied(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{"S3, IAM and STS", answer(403, "AccessDenied", "Access Denied"), true},
-		{"CloudFormation and KMS", answer(400, "AccessDeniedException", "no"), true},
+		{"S3, IAM and STS", awserrtest.Answer(403, "AccessDenied", "Access Denied"), true},
+		{"CloudFormation and KMS", awserrtest.Answer(400, "AccessDeniedException", "no"), true},
 		{"without a response", &smithy.GenericAPIError{Code: "AccessDenied"}, true},
-		{"wrapped", fmt.Errorf("put: %w", answer(403, "AccessDenied", "")), true},
-		{"a HEAD", answer(403, "Forbidden", "Forbidden"), true},
-		{"a HEAD without a code", answer(403, "", ""), true},
+		{"wrapped", fmt.Errorf("put: %w", awserrtest.Answer(403, "AccessDenied", "")), true},
+		{"a HEAD", awserrtest.Answer(403, "Forbidden", "Forbidden"), true},
+		{"a HEAD without a code", awserrtest.Answer(403, "", ""), true},
 		{"none", nil, false},
-		{"a HEAD of nothing", answer(404, "NotFound", "Not Found"), false},
-		{"a wrong signature", answer(403, "SignatureDoesNotMatch", "…"), false},
-		{"a wrong key", answer(403, "InvalidAccessKeyId", "…"), false},
-		{"an expired session", answer(403, "ExpiredToken", "…"), false},
-		{"a session of tomorrow", answer(403, "RequestTimeTooSkewed", "…"), false},
-		{"a disabled region", answer(403, "InvalidClientTokenId", "…"), false},
-		{"a disabled region's STS", answer(403, "RegionDisabledException", "…"), false},
-		{"throttling", answer(400, "Throttling", "Rate exceeded"), false},
-		{"a server's error", answer(500, "InternalError", "…"), false},
-		{"no ACLs", answer(400, "AccessControlListNotSupported", "The bucket does not allow ACLs"), false},
+		{"a HEAD of nothing", awserrtest.Answer(404, "NotFound", "Not Found"), false},
+		{"a wrong signature", awserrtest.Answer(403, "SignatureDoesNotMatch", "…"), false},
+		{"a wrong key", awserrtest.Answer(403, "InvalidAccessKeyId", "…"), false},
+		{"an expired session", awserrtest.Answer(403, "ExpiredToken", "…"), false},
+		{"a session of tomorrow", awserrtest.Answer(403, "RequestTimeTooSkewed", "…"), false},
+		{"a disabled region", awserrtest.Answer(403, "InvalidClientTokenId", "…"), false},
+		{"a disabled region's STS", awserrtest.Answer(403, "RegionDisabledException", "…"), false},
+		{"throttling", awserrtest.Answer(400, "Throttling", "Rate exceeded"), false},
+		{"a server's error", awserrtest.Answer(500, "InternalError", "…"), false},
+		{"no ACLs", awserrtest.Answer(400, "AccessControlListNotSupported", "The bucket does not allow ACLs"), false},
 		{"a deadline", context.DeadlineExceeded, false},
 		{"a text alone", errors.New("AccessDenied"), false},
 	}
@@ -217,50 +199,30 @@ func TestDenialString(t *testing.T) {
 	t.Parallel()
 	const put, kms, assume = "s3:PutObject", "kms:GenerateDataKey", "sts:AssumeRole"
 	tests := []struct {
-		denial denial
+		denial Denial
 		want   string
 	}{
-		{denial{message: "Access Denied"}, "denied, and AWS does not say by which policy"},
-		{denial{action: put, explicit: true}, "denied by an explicit Deny in a policy that AWS does not name"},
-		{denial{action: put, layer: layerIdentity}, "denied because nothing allows it in an identity-based policy of the role"},
-		{denial{action: put, layer: layerResource}, "denied because nothing allows it in the bucket policy"},
-		{denial{action: put, layer: layerResource, explicit: true}, "denied by an explicit Deny in the bucket policy"},
-		{denial{action: put, layer: layerBoundary}, "denied because nothing allows it in the role's permissions boundary"},
-		{denial{action: put, layer: layerSession}, "denied because nothing allows it in a session policy"},
-		{denial{action: put, layer: layerSCP, explicit: true}, "denied by an explicit Deny in a service control policy (SCP) of the organization"},
-		{denial{action: put, layer: layerRCP, explicit: true}, "denied by an explicit Deny in a resource control policy (RCP) of the organization"},
-		{denial{action: put, layer: layerEndpoint}, "denied because nothing allows it in a VPC endpoint policy"},
-		{denial{action: kms, layer: layerResource}, "denied for want of kms:GenerateDataKey because nothing allows it in the KMS key's policy"},
-		{denial{action: kms, layer: layerSCP}, "denied for want of kms:GenerateDataKey because nothing allows it in a service control policy (SCP) of the organization"},
-		{denial{action: kms}, "denied for want of kms:GenerateDataKey, and AWS does not say by which policy"},
-		{denial{action: assume, layer: layerTrust}, "denied because nothing allows it in the role's trust policy"},
-		{denial{action: assume, layer: layerResource}, "denied because nothing allows it in the role's trust policy"},
-		{denial{action: assume, layer: layerIdentity}, "denied because nothing allows it in an identity-based policy of the function's role"},
-		{denial{action: assume, layer: layerBoundary}, "denied because nothing allows it in the permissions boundary of the function's role"},
+		{Denial{Message: "Access Denied"}, "denied, and AWS does not say by which policy"},
+		{Denial{Action: put, Explicit: true}, "denied by an explicit Deny in a policy that AWS does not name"},
+		{Denial{Action: put, Layer: IdentityPolicy}, "denied because nothing allows it in an identity-based policy of the role"},
+		{Denial{Action: put, Layer: ResourcePolicy}, "denied because nothing allows it in the bucket policy"},
+		{Denial{Action: put, Layer: ResourcePolicy, Explicit: true}, "denied by an explicit Deny in the bucket policy"},
+		{Denial{Action: put, Layer: Boundary}, "denied because nothing allows it in the role's permissions boundary"},
+		{Denial{Action: put, Layer: SessionPolicy}, "denied because nothing allows it in a session policy"},
+		{Denial{Action: put, Layer: SCP, Explicit: true}, "denied by an explicit Deny in a service control policy (SCP) of the organization"},
+		{Denial{Action: put, Layer: RCP, Explicit: true}, "denied by an explicit Deny in a resource control policy (RCP) of the organization"},
+		{Denial{Action: put, Layer: EndpointPolicy}, "denied because nothing allows it in a VPC endpoint policy"},
+		{Denial{Action: kms, Layer: ResourcePolicy}, "denied for want of kms:GenerateDataKey because nothing allows it in the KMS key's policy"},
+		{Denial{Action: kms, Layer: SCP}, "denied for want of kms:GenerateDataKey because nothing allows it in a service control policy (SCP) of the organization"},
+		{Denial{Action: kms}, "denied for want of kms:GenerateDataKey, and AWS does not say by which policy"},
+		{Denial{Action: assume, Layer: TrustPolicy}, "denied because nothing allows it in the role's trust policy"},
+		{Denial{Action: assume, Layer: ResourcePolicy}, "denied because nothing allows it in the role's trust policy"},
+		{Denial{Action: assume, Layer: IdentityPolicy}, "denied because nothing allows it in an identity-based policy of the function's role"},
+		{Denial{Action: assume, Layer: Boundary}, "denied because nothing allows it in the permissions boundary of the function's role"},
 	}
 	for _, test := range tests {
 		if got := test.denial.String(); got != test.want {
 			t.Errorf("%+v:\n got %s\nwant %s", test.denial, got, test.want)
-		}
-	}
-}
-
-func TestShort(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("ü", maxShort)
-	tests := []struct {
-		name string
-		err  error
-		want string
-	}{
-		{"AWS's, without the request's ids", answer(400, "InvalidRequest", "no"), "InvalidRequest: no"},
-		{"another", errors.New("no route"), "no route"},
-		{"long, cut between runes", answer(400, "Code", long), "Code: " + strings.Repeat("ü", (maxShort-len("Code: "))/2) + "…"},
-		{"long by an odd byte", errors.New("x" + long), "x" + strings.Repeat("ü", maxShort/2-1) + "…"},
-	}
-	for _, test := range tests {
-		if got := short(test.err); got != test.want {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
 }
