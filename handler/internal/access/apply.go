@@ -63,7 +63,7 @@ func (u *run) ensure(ctx context.Context, open bool) (opened bool, err error) {
 		}
 	}
 	if open {
-		if err := u.openTrust(ctx, u.have.trust); err == nil || !u.rollback {
+		if err := u.openTrust(ctx); err == nil || !u.rollback {
 			return err == nil, err
 		}
 		u.skipChecks()
@@ -91,7 +91,7 @@ func (u *run) changes() changes {
 // that was killed has left in its trust policy.
 func (u *run) differs() bool {
 	found := *u.have
-	_, found.trust = policy.Verifiers(found.trust, u.provider.Verifier, time.Now())
+	_, found.trust = policy.CutVerifier(found.trust, u.provider.Verifier)
 	return len(u.want.compare(&found, oldTagKeys(u.r.Event)).names()) > 0
 }
 
@@ -102,7 +102,7 @@ func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
 	u.report()
 	trust := u.want.trust
 	if open {
-		trust, u.opened = u.trustWith(nil), true
+		trust, u.opened = u.openedTrust(), true
 	}
 	in := &iam.CreateRoleInput{
 		RoleName:                 &u.want.name,

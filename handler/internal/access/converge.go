@@ -51,8 +51,6 @@ type run struct {
 	// heard is when the stack last answered.
 	heard time.Time
 
-	// verifier is the statement that lets this run assume the role.
-	verifier policy.Statement
 	// made: there was no role before this run. wrote: it may have changed the role.
 	// opened: its trust policy may hold the verifier statement. marked: the marker may
 	// exist. asked: the stack was asked how the run stands, after its writes.
@@ -112,7 +110,6 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	}
 	u := &run{Access: a, r: r, props: props, began: time.Now(), watch: stack.NewWatch(a.stacks, r, props.RoleName)}
 	u.want = newDesired(r, a.provider, props)
-	u.verifier = policy.Verifier(a.provider.Verifier, props.ExternalID, runID(), r.Deadline)
 	u.probe = verify.New(a.cfg, verify.Target{
 		Bucket:      props.bucket(r.Partition),
 		Owner:       props.BucketOwner,
@@ -190,8 +187,8 @@ func (u *run) rename(name string) {
 // seeOthers looks for another run in the trust policy, such as of the same event. A Create
 // finds a role only that an attempt of its own has made, and takes nothing from it.
 func (u *run) seeOthers() {
-	others, _ := policy.Verifiers(u.have.trust, u.provider.Verifier, time.Now())
-	if len(others) > 0 && u.r.RequestType == cfn.RequestUpdate {
+	opening, _ := policy.CutVerifier(u.have.trust, u.provider.Verifier)
+	if time.Now().Before(opening.Until) && u.r.RequestType == cfn.RequestUpdate {
 		u.beside = u.have.seen
 	}
 }

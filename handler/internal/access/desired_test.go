@@ -185,7 +185,7 @@ func TestCompare(t *testing.T) {
 		{name: "another external id", want: wanted(""), drift: func(r *role) { r.trust = policy.Trust(bitmovin, "other").String() },
 			changes: changes{trust: true}, names: []string{"trust policy"}},
 		{name: "a verifier left in the trust", want: wanted(""), drift: func(r *role) {
-			r.trust = policy.Trust(bitmovin, "external", policy.Statement{Sid: "VerifierOLD"}).String()
+			r.trust = policy.Trust(bitmovin, "external", policy.Statement{Sid: "Verifier"}).String()
 		}, changes: changes{trust: true}, names: []string{"trust policy"}},
 		{name: "an edited policy", want: wanted(""), drift: func(r *role) { r.own = strings.Replace(r.own, "s3:PutObjectAcl", "s3:*", 1) },
 			changes: changes{inline: true, lost: true}, names: []string{"inline policy"}, permissions: true},

@@ -2,9 +2,7 @@ package access
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -15,38 +13,21 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
-// To assume the role, a run puts one statement into its trust policy that lets
-// the function in, and takes it out again. Another run of the same resource may
-// do the same at the same time: IAM replaces the whole document, so the last
-// writer wins. Each run therefore keeps the statements of others when it puts
-// its own in, puts it in again when it is shut out, and ends by writing the
-// policy without any. Whoever is shut out by that puts its own in again; the
-// last one leaves none.
+// To assume the role, a run puts one statement into its trust policy that lets the
+// function in, and takes it out again. Another run of the same resource may do so at the
+// same time. The statement has one name, and so the two share it: whoever ends first takes
+// it out, and the other, if it is denied then, puts it in again.
 
-// runID returns text that tells this run's statement from any other's.
-func runID() string { return rand.Text() }
-
-// maxTrust is IAM's quota for a trust policy, in characters.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-const maxTrust = 2048
-
-// trustWith returns the desired trust policy with the verifier statements of
-// the others and of this run. Where there is no room for the others, they put
-// theirs in again.
-func (u *run) trustWith(others []policy.Statement) policy.Document {
-	others = slices.DeleteFunc(others, func(s policy.Statement) bool { return s.Sid == u.verifier.Sid })
-	trust := policy.Trust(u.provider.TrustedPrincipal, u.props.ExternalID, append(others, u.verifier)...)
-	if len(trust.String()) > maxTrust {
-		trust = policy.Trust(u.provider.TrustedPrincipal, u.props.ExternalID, u.verifier)
-	}
-	return trust
+// openTrust lets the function in.
+func (u *run) openTrust(ctx context.Context) error {
+	u.opened = true
+	return u.putTrust(ctx, u.openedTrust().String())
 }
 
-// openTrust lets the function in, beside the runs that the policy names.
-func (u *run) openTrust(ctx context.Context, trust string) error {
-	others, _ := policy.Verifiers(trust, u.provider.Verifier, time.Now())
-	u.opened = true
-	return u.putTrust(ctx, u.trustWith(others).String())
+// openedTrust is the desired trust policy with the verifier statement.
+func (u *run) openedTrust() policy.Document {
+	verifier := policy.Verifier(u.provider.Verifier, u.props.ExternalID, u.r.Deadline)
+	return policy.Trust(u.provider.TrustedPrincipal, u.props.ExternalID, verifier)
 }
 
 // reassert lets the function in again if another run has shut it out, unless the stack
@@ -57,39 +38,33 @@ func (u *run) reassert(ctx context.Context) error {
 	if err != nil || seen == nil {
 		return nil //nolint:nilerr // IAM's reads lag: the role may not be there yet, and the next look tells.
 	}
-	_, mine := policy.Without(seen.trust, u.verifier.Sid)
+	opening, rest := policy.CutVerifier(seen.trust, u.provider.Verifier)
 	switch {
-	case mine:
+	case opening.ExternalID == u.props.ExternalID && time.Now().Before(opening.Until):
 		return nil
-	case u.wants(seen.trust):
+	case policy.Equal(rest, u.want.trust.String()):
 		if state := u.ask(ctx); state.Standing(u.r.RequestType, u.rollback) != stack.Awaited {
 			return u.superseded(state)
 		}
-		return u.openTrust(ctx, seen.trust)
+		return u.openTrust(ctx)
 	case policy.Equal(seen.trust, u.have.trust):
 		return nil // as it was before this run: the read lags
 	}
 	return fmt.Errorf("assume role %s: %w: its trust policy was changed meanwhile", u.want.name, errSuperseded)
 }
 
-// wants reports whether a trust policy says what this run wants, apart from
-// verifier statements.
-func (u *run) wants(trust string) bool {
-	_, rest := policy.Verifiers(trust, u.provider.Verifier, time.Now())
-	return policy.Equal(rest, u.want.trust.String())
-}
-
 // closeTrust shuts the function out again. Seen is the role as it was read
 // last, nil if it was not. Where a later event has changed the policy, only
-// this run's own statement is taken out; nothing is later than a rollback.
+// the verifier statement is taken out; nothing is later than a rollback.
 func (u *run) closeTrust(ctx context.Context, seen *role) error {
 	trust := u.want.trust.String()
-	if !u.rollback && seen != nil && !u.wants(seen.trust) {
-		var mine bool
-		if trust, mine = policy.Without(seen.trust, u.verifier.Sid); !mine {
+	if !u.rollback && seen != nil {
+		opening, rest := policy.CutVerifier(seen.trust, u.provider.Verifier)
+		if later := !policy.Equal(rest, trust); later && opening == (policy.Opening{}) {
 			u.opened = false
 			return nil
 		}
+		trust = rest
 	}
 	err := u.putTrust(ctx, trust)
 	if err == nil || isNotFound(err) && ctx.Err() == nil { // or it may only be what was answered before the time was over
@@ -127,8 +102,7 @@ func (u *run) checkTrust(ctx context.Context) error {
 		if policy.Equal(trust, u.want.trust.String()) {
 			return time.Time{}, nil
 		}
-		if _, mine := policy.Without(trust, u.verifier.Sid); mine {
-			// Another run may have brought it back from an older read.
+		if opening, _ := policy.CutVerifier(trust, u.provider.Verifier); opening != (policy.Opening{}) {
 			return until, u.closeTrust(ctx, seen)
 		}
 		return until, nil

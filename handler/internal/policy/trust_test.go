@@ -4,46 +4,38 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 const externalID = "3f0c4d1e-7f5a-8e2b-9c3d-1a2b3c4d5e6f"
 
-func TestVerifiers(t *testing.T) {
+func TestCutVerifier(t *testing.T) {
 	t.Parallel()
-	run := func(name string, until time.Time) Statement { return Verifier(verifier, externalID, name, until) }
 	alike := func(change func(*Statement)) Statement {
-		s := run("ALIKE", noon.Add(time.Minute))
+		s := Verifier(verifier, externalID, noon.Add(time.Minute))
 		change(&s)
 		return s
 	}
-	one, other := run("ONE", noon.Add(time.Minute)), run("OTHER", noon.Add(time.Second))
+	one := Verifier(verifier, externalID, noon)
+	foreign := Statement{Sid: "Foreign", Effect: "Allow"}
 	tests := []struct {
-		name      string
-		trust     []Statement
-		unexpired []Statement
+		name  string
+		trust []Statement
+		want  Opening
 		// left are the statements that rest has beside Bitmovin's.
 		left []Statement
 	}{
-		{"none", nil, nil, nil},
-		{"one", []Statement{one}, []Statement{one}, nil},
-		{"two", []Statement{one, other}, []Statement{one, other}, nil},
-		{"of another external id", []Statement{Verifier(verifier, "another", "ONE", noon.Add(1e9))},
-			[]Statement{Verifier(verifier, "another", "ONE", noon.Add(1e9))}, nil},
-		{"expired", []Statement{run("OLD", noon.Add(-time.Second))}, nil, nil},
-		{"expires now", []Statement{run("NOW", noon)}, nil, nil},
-		{"expired beside one", []Statement{run("OLD", noon.Add(-time.Hour)), one}, []Statement{one}, nil},
-		{"beside a foreign statement", []Statement{{Sid: "Foreign", Effect: "Allow"}, one},
-			[]Statement{one}, []Statement{{Sid: "Foreign", Effect: "Allow"}}},
+		{"none", nil, Opening{}, nil},
+		{"one", []Statement{one}, Opening{externalID, noon}, nil},
+		{"of another external id", []Statement{Verifier(verifier, "another", noon)}, Opening{"another", noon}, nil},
+		{"beside a foreign statement", []Statement{foreign, one}, Opening{externalID, noon}, []Statement{foreign}},
+		{"a foreign statement", []Statement{foreign}, Opening{}, []Statement{foreign}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			text := Trust(bitmovin, externalID, test.trust...).String()
-			unexpired, rest := Verifiers(text, verifier, noon)
-			if diff := cmp.Diff(test.unexpired, unexpired); diff != "" {
-				t.Errorf("unexpired (-want +got):\n%s", diff)
+			got, rest := CutVerifier(Trust(bitmovin, externalID, test.trust...).String(), verifier)
+			if got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 			if want := Trust(bitmovin, externalID, test.left...).String(); !Equal(rest, want) {
 				t.Errorf("got the rest %s, want %s", rest, want)
@@ -81,15 +73,14 @@ func TestVerifiers(t *testing.T) {
 		"one action more": alike(func(s *Statement) { s.Action = append(s.Action, "sts:TagSession") }),
 		"a resource":      alike(func(s *Statement) { s.Resource = Values{"*"} }),
 		"a deny":          alike(func(s *Statement) { s.Effect = "Deny" }),
-		"another Sid":     alike(func(s *Statement) { s.Sid = "ALIKE" }),
+		"another Sid":     alike(func(s *Statement) { s.Sid = "Verifier2" }),
 	}
 	for name, s := range spoofed {
 		t.Run("no verifier's: "+name, func(t *testing.T) {
 			t.Parallel()
-			text := Trust(bitmovin, externalID, s, one).String()
-			unexpired, rest := Verifiers(text, verifier, noon)
-			if diff := cmp.Diff([]Statement{one}, unexpired); diff != "" {
-				t.Errorf("unexpired (-want +got):\n%s", diff)
+			got, rest := CutVerifier(Trust(bitmovin, externalID, s, one).String(), verifier)
+			if got != (Opening{externalID, noon}) {
+				t.Errorf("got %v, want the other one's", got)
 			}
 			if want := Trust(bitmovin, externalID, s).String(); !Equal(rest, want) {
 				t.Errorf("got the rest %s, want %s", rest, want)
@@ -98,50 +89,22 @@ func TestVerifiers(t *testing.T) {
 	}
 }
 
-func TestVerifiersOfOtherText(t *testing.T) {
+func TestCutVerifierOfOtherText(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "{", "null", "[]", `"x"`, `{"Statement":1}`, `{"Statement":[{"Action":1}]}`,
 		`{ "Version": "2012-10-17", "Statement": [ { "Effect": "Allow" } ] }`} {
-		if unexpired, rest := Verifiers(text, verifier, noon); unexpired != nil || rest != text {
-			t.Errorf("Verifiers(%s) = %v, %s; want the text as it is", text, unexpired, rest)
+		if got, rest := CutVerifier(text, verifier); got != (Opening{}) || rest != text {
+			t.Errorf("CutVerifier(%s) = %v, %s; want the text as it is", text, got, rest)
 		}
 	}
 }
 
-func TestWithout(t *testing.T) {
-	t.Parallel()
-	one := Verifier(verifier, externalID, "ONE", noon)
-	other := Verifier(verifier, externalID, "OTHER", noon)
-	trust := func(s ...Statement) string { return Trust(bitmovin, externalID, s...).String() }
-	tests := []struct {
-		name, trust, want string
-		had               bool
-	}{
-		{"its own", trust(one), trust(), true},
-		{"its own beside another's", trust(other, one), trust(other), true},
-		{"twice its own", trust(one, one), trust(), true},
-		{"another's", trust(other), trust(other), false},
-		{"none", trust(), trust(), false},
-		{"no policy", "{", "{", false},
-		{"no text", "", "", false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			got, had := Without(test.trust, one.Sid)
-			if got != test.want || had != test.had {
-				t.Errorf("got %s, %t; want %s, %t", got, had, test.want, test.had)
-			}
-		})
-	}
-}
-
-// An administrator may write into a trust policy whatever IAM takes; a run must
-// find its own statement beside it all the same.
+// An administrator may write into a trust policy whatever IAM takes; the
+// verifier statement is found beside it all the same.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
-func TestWithoutBesideWhatElseIAMTakes(t *testing.T) {
+func TestCutVerifierBesideWhatElseIAMTakes(t *testing.T) {
 	t.Parallel()
-	one := Verifier(verifier, externalID, "ONE", noon.Add(time.Minute))
+	one := Verifier(verifier, externalID, noon)
 	for name, foreign := range map[string]string{
 		"everybody":              `{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}`,
 		"a boolean":              `{"Effect":"Allow","Principal":{"AWS":"1"},"Action":"sts:AssumeRole","Condition":{"Bool":{"aws:MultiFactorAuthPresent":true}}}`,
@@ -153,12 +116,8 @@ func TestWithoutBesideWhatElseIAMTakes(t *testing.T) {
 			t.Parallel()
 			clean := `{"Version":"2012-10-17","Statement":[` + foreign + `]}`
 			trust := strings.TrimSuffix(clean, "]}") + "," + one.String() + "]}"
-			if got, had := Without(trust, one.Sid); !had || !Equal(got, clean) {
-				t.Errorf("Without: got %s, %t; want %s", got, had, clean)
-			}
-			unexpired, rest := Verifiers(trust, verifier, noon)
-			if len(unexpired) != 1 || !Equal(rest, clean) {
-				t.Errorf("Verifiers: got %v, %s; want the one and %s", unexpired, rest, clean)
+			if got, rest := CutVerifier(trust, verifier); got != (Opening{externalID, noon}) || !Equal(rest, clean) {
+				t.Errorf("got %v, %s; want the one and %s", got, rest, clean)
 			}
 		})
 	}
@@ -166,14 +125,14 @@ func TestWithoutBesideWhatElseIAMTakes(t *testing.T) {
 
 // A statement that says more than a verifier's does is none, whatever it says;
 // and what stands beside the statements stays.
-func TestVerifiersKeepWhatTheyDoNotKnow(t *testing.T) {
+func TestCutVerifierKeepsWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
-	like := strings.Replace(Verifier(verifier, externalID, "LIKE", noon.Add(time.Minute)).String(), `"Sid"`, `"NotAction":"x","Sid"`, 1)
-	one := Verifier(verifier, externalID, "ONE", noon.Add(time.Minute))
+	like := strings.Replace(Verifier(verifier, externalID, noon.Add(time.Minute)).String(), `"Sid"`, `"NotAction":"x","Sid"`, 1)
+	one := Verifier(verifier, externalID, noon)
 	text := `{"Version":"2012-10-17","Id":"by-hand","Statement":[` + like + "," + one.String() + `]}`
-	unexpired, rest := Verifiers(text, verifier, noon)
-	if diff := cmp.Diff([]Statement{one}, unexpired); diff != "" {
-		t.Errorf("unexpired (-want +got):\n%s", diff)
+	got, rest := CutVerifier(text, verifier)
+	if got != (Opening{externalID, noon}) {
+		t.Errorf("got %v, want the one", got)
 	}
 	if want := `{"Version":"2012-10-17","Id":"by-hand","Statement":[` + like + `]}`; !Equal(rest, want) {
 		t.Errorf("got the rest %s, want %s", rest, want)
