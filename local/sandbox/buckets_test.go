@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -229,7 +230,7 @@ func (s *suite) wantRegistered(stack string) {
 			s.Fatalf("Bitmovin has %d outputs, want one", len(state.Outputs))
 		}
 		output := state.Outputs[0]
-		if id := s.outputs(stack)["OutputId"]; output.ID != id || !strings.HasSuffix(output.RoleARN, "/registered") {
+		if id := s.outputs(stack)["OutputId"]; output.ID != id || !regexp.MustCompile(`:role/bitmovin-export-[0-9a-f]{8}-registered$`).MatchString(output.RoleARN) {
 			s.Errorf("Bitmovin has the output %+v, the stack %s", output, id)
 		}
 	})
