@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
+	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
@@ -173,5 +175,116 @@ func TestPastedBeforeAnotherTry(t *testing.T) {
 		if second.Outputs["AccessVerified"] != "true" || harness.RoleNamePrefixOf(second.ID) == harness.RoleNamePrefixOf(first.ID) {
 			t.Errorf("the second stack, %s after %s, has %v", second.ID, first.ID, second.Outputs)
 		}
+	})
+}
+
+// failRollback lets an update go through and its rollback fail, which may not read the role,
+// and then gives the provider the prefix.
+func (e *env) failRollback(to properties, prefix string) *cloudformation.Stack {
+	e.Helper()
+	e.OnNth(2, "UPDATE_IN_PROGRESS", func() { e.Cloud.Edit(func(s *aws.State) { forbids["by an SCP"](s, "iam:GetRole") }) })
+	s, _ := e.App(to, harness.Failing())
+	e.Listen(func(cloudformation.Event) {})
+	e.WantStatus(s, "UPDATE_ROLLBACK_FAILED")
+	e.Cloud.Edit(func(s *aws.State) { s.Guardrails = nil })
+	e.Provide("RoleNamePrefix", prefix)
+	return s
+}
+
+// TestPrefixChangedBeforeRollback: the update has written the role, and the rollback may not.
+// It fails where it sees that, and goes on once the former prefix is back.
+func TestPrefixChangedBeforeRollback(t *testing.T) {
+	t.Parallel()
+	tagged := base.With(properties{"Tags": harness.Tags("team", "data")})
+	for name, change := range map[string]properties{
+		"external id": {"ExternalId": "external-id-2"},
+		"tag changed": {"Tags": harness.Tags("team", "video")},
+		"tag removed": {"Tags": []any{}},
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.MustApp(tagged)
+			s := e.failRollback(tagged.With(change), otherPrefix)
+			role := e.ExportRole()
+			s, _ = e.tryToContinue(s)
+			e.WantStatus(s, "UPDATE_ROLLBACK_FAILED")
+			wantFormerPrefix(t, errors.New(e.WantVerdict("Update", "FAILED", role.Name).Reason), role)
+			e.Provide()
+			e.WantRole(e.continueRollback(s), tagged)
+		})
+	}
+}
+
+// TestPrefixChangedBeforeReplacementIsUndone: the rollback leaves the role that it is to bring
+// back, which is as it was, and not the one that replaced it.
+func TestPrefixChangedBeforeReplacementIsUndone(t *testing.T) {
+	t.Parallel()
+	for name, prefix := range map[string]string{"of neither role": otherPrefix, "of the former role": "bitmovin-export-app-1-"} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			before := base.With(properties{"RoleName": "bitmovin-export-app-1-a"})
+			e.MustApp(before)
+			role := e.ExportRole()
+			s := e.continueRollback(e.failRollback(before.With(properties{"RoleName": "bitmovin-export-app-2-b"}), prefix))
+			if v := e.WantVerdict("Update", "SUCCESS", role.Name); v.Data["RoleArn"] != role.ARN() {
+				t.Errorf("the rollback's attributes are %v, want those of %s", v.Data, role.ARN())
+			}
+			e.WantVerdict("Delete", "FAILED", "bitmovin-export-app-2-b")
+			e.Provide()
+			e.Deliver(e.Latest("Delete").Event)
+			e.WantRole(s, before)
+		})
+	}
+}
+
+// TestPrefixChangedBeforeRoleIsMadeAgain: the role that a rollback is to bring back is not
+// there, or not to be found, and the function may not make it.
+func TestPrefixChangedBeforeRoleIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	derived := harness.Plain().With(properties{"ExternalId": "external-id-1"})
+	for name, c := range map[string]struct {
+		before, change properties
+		byHand         bool
+		reason         string
+	}{
+		"derived name, replaced":            {derived, replacing, false, "Give the provider its former RoleNamePrefix back"},
+		"deleted by hand, replaced":         {base, replacing, true, "Give the provider its former RoleNamePrefix back"},
+		"deleted by hand, updated in place": {base, properties{"ObjectPrefix": "exports/"}, true, "does not begin with " + otherPrefix},
+	} {
+		harness.Run(t, name, func(t *testing.T) {
+			e := newProviderEnv(t, options{})
+			e.MustApp(c.before)
+			role := e.ExportRole()
+			s := e.failRollback(c.before.With(c.change), otherPrefix)
+			if c.byHand {
+				e.Cloud.Edit(func(s *aws.State) { delete(s.Roles, aws.RoleKey(account, role.Name)) })
+			}
+			writes := len(e.Writes())
+			s, _ = e.tryToContinue(s)
+			e.WantStatus(s, "UPDATE_ROLLBACK_FAILED")
+			e.WantVerdict("Update", "FAILED", s.Resources[logicalID].PhysicalID, c.reason)
+			if made := e.Writes()[writes:]; len(made) > 0 {
+				t.Errorf("IAM was written: %v", made)
+			}
+			e.Provide()
+			e.WantRole(e.continueRollback(s), c.before.With(properties{"RoleName": role.Name}))
+		})
+	}
+}
+
+// TestPrefixThatTheRoleHasAsWell: where a derived name begins with the provider's new prefix,
+// too, the role stays, whose ARN the output at Bitmovin has.
+func TestPrefixThatTheRoleHasAsWell(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		e := newProviderEnv(t, options{})
+		e.MustApp(harness.Plain())
+		role := e.ExportRole()
+		e.Provide("RoleNamePrefix", "bitmovin-")
+		e.MustApp(harness.Below("exports/"))
+		if got := e.ExportRole(); got.ARN() != role.ARN() || got.ID != role.ID {
+			t.Errorf("the role is %s, want still %s", got.ARN(), role.ARN())
+		}
+		e.Delete(appStack)
+		e.WantNoRoles()
 	})
 }

@@ -103,7 +103,7 @@ func scenarios() []scenario {
 		{"63", "Another account's bucket: each ownership, each kind of default key", "WARN where the bucket's owner could not read the exports, and none once the owner has done what it says", nil,
 			tests{TestForeignBucket, TestForeignKeyNamed, TestForeignACL}},
 		{"64", "RoleNamePrefix of the provider is changed while roles exist", "FAILED that says so, rolled back; nothing is lost, and all goes on once the former one is back",
-			changedPrefix, nil},
+			changedPrefix, tests{TestPrefixChangedBeforeRollback, TestPrefixChangedBeforeReplacementIsUndone, TestPrefixChangedBeforeRoleIsMadeAgain}},
 		{"66", "Random histories: events, duplicates, delays, kills, faults, edits by hand, propagation, in any order, from a seed", "the promises above, always", nil,
 			tests{TestHistories}},
 		{"67", "First install: the function's own calls are denied for 170 s, as no identity-based policy allows them; by an SCP", "SUCCESS; FAILED after seconds",

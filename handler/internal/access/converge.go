@@ -103,7 +103,7 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	}
 	derived := props.RoleName == ""
 	if derived {
-		props.RoleName = derivedName(a.provider.RoleNamePrefix, r)
+		props.RoleName = a.derivedNameOf(r)
 	}
 	if sameName(props.RoleName, r.PhysicalResourceID) {
 		props.RoleName = r.PhysicalResourceID
@@ -235,11 +235,13 @@ func (u *run) report() {
 
 // leave decides about a role of the resource that the function may not write, for the
 // provider's RoleNamePrefix was another one when it was made. Such a role fails a Create
-// or Update before its first write. A rollback leaves it as it is: the update that it
-// undoes has failed here, and changed nothing.
+// or Update before its first write. So the update that a rollback undoes has failed here
+// and changed nothing, unless the prefix was changed after it: the rollback leaves the role
+// that it is to bring back where it can see nothing that differs.
 func (u *run) leave(ctx context.Context) (left bool, err error) {
 	found, id := u.have, u.r.PhysicalResourceID
-	if u.r.RequestType == cfn.RequestUpdate && u.provider.checkName(id) != nil && !sameName(id, u.want.name) {
+	there := u.rollback && u.owns()
+	if !there && u.r.RequestType == cfn.RequestUpdate && u.provider.checkName(id) != nil && !sameName(id, u.want.name) {
 		if found, err = u.getRole(ctx, id); err != nil {
 			return false, err
 		}
@@ -248,13 +250,23 @@ func (u *run) leave(ctx context.Context) (left bool, err error) {
 		return false, nil
 	}
 	err = u.provider.otherPrefix(found)
-	if !u.rollback {
+	wanted := there || sameButPrefix(u.r.Event, id, u.want.name)
+	if !u.rollback || !wanted || !u.isBack(found) {
 		return false, err
 	}
 	u.r.Log.WarnContext(ctx, "the rollback leaves the role as it is", "error", err)
 	u.want.name, u.want.arn, u.props.RoleName = found.name, found.arn, found.name
 	u.skipChecks()
+	u.r.Report(found.name)
 	return true, nil
+}
+
+// isBack reports whether a role that the function may not read any further has the external
+// id and the tags that a rollback is to bring back. What else its trust policy says, and its
+// boundary, may be the provider's change.
+func (u *run) isBack(found *role) bool {
+	c := u.want.compare(found, oldTagKeys(u.r.Event))
+	return policy.Demands(found.trust, u.props.ExternalID) && len(c.tag)+len(c.untag) == 0
 }
 
 // accept decides whether there is anything to be done, before the first write. A
@@ -265,6 +277,8 @@ func (u *run) accept(refused error) error {
 		return fmt.Errorf("the role name %s is taken by %s, owned by %s: %s", u.have.name, u.have.arn, u.have.owner(), u.regain())
 	case u.have != nil && !u.provider.administers(u.have):
 		return u.provider.otherPrefix(u.have)
+	case u.have == nil && u.provider.checkName(u.want.name) != nil:
+		return u.provider.checkName(u.want.name)
 	case u.rollback:
 		return nil
 	case u.have != nil && u.have.unread != nil:

@@ -68,7 +68,7 @@ func (a *Access) nameOf(r *customresource.Request) string {
 	if name, ok := r.ResourceProperties["RoleName"].(string); ok && name != "" {
 		return name
 	}
-	return derivedName(a.provider.RoleNamePrefix, r)
+	return a.derivedNameOf(r)
 }
 
 // remove deletes the role if it is the event's own, with its policies and what

@@ -27,11 +27,31 @@ const (
 // and unique to stack and logical id. The hash gives away neither the stack's id nor
 // the external id.
 func derivedName(prefix string, r *customresource.Request) string {
-	sum := derive("role name", r.Event)
-	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum)[:hashLength])
 	head := prefix + stack.Name(r.StackID) + "-" + r.LogicalResourceID
 	head = regexp.MustCompile(`[^\w+=,.@-]`).ReplaceAllString(head, "-")
-	return head[:min(len(head), maxRoleName-hashLength-1)] + "-" + hash
+	return head[:min(len(head), maxRoleName-hashLength-1)] + "-" + nameHash(r.Event)
+}
+
+// nameHash returns what ends the resource's derived name.
+func nameHash(e cfn.Event) string {
+	return strings.ToLower(base32.StdEncoding.EncodeToString(derive("role name", e))[:hashLength])
+}
+
+// sameButPrefix reports whether both names are derived for the resource, be it with
+// different prefixes.
+func sameButPrefix(e cfn.Event, a, b string) bool {
+	hash := "-" + nameHash(e)
+	return strings.HasSuffix(a, hash) && strings.HasSuffix(b, hash)
+}
+
+// derivedNameOf returns the derived name of the resource's role: the one that it has
+// where that begins with another prefix of the provider's besides.
+func (a *Access) derivedNameOf(r *customresource.Request) string {
+	name, id := derivedName(a.provider.RoleNamePrefix, r), r.PhysicalResourceID
+	if a.provider.checkName(id) == nil && sameButPrefix(r.Event, id, name) {
+		return id
+	}
+	return name
 }
 
 // pattern returns the pattern of ARNs by which the policies of others may name
@@ -58,8 +78,8 @@ func guidSegment(stackID string) string {
 
 // derivedExternalID returns the external id of a resource whose author gives
 // none: a UUID of the custom version 8 (RFC 9562), the same on every attempt.
-// It cannot be computed from the role's name or ARN, which hold no part of the
-// stack's id.
+// It cannot be computed from the role's name or ARN, which hold no more of the
+// stack's id than the segment in the template's default prefix.
 func derivedExternalID(r *customresource.Request) string {
 	sum := derive("external id", r.Event)
 	sum[6] = sum[6]&0x0f | 0x80

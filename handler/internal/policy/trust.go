@@ -29,6 +29,16 @@ func Trust(principal, externalID string, others ...Statement) Document {
 	}}, others...)...)
 }
 
+// Demands reports whether each statement of a trust policy demands the external id.
+func Demands(trust, externalID string) bool {
+	return trust == filter(trust, func(raw json.RawMessage) bool {
+		var s Statement
+		err := json.Unmarshal(raw, &s)
+		id := s.Condition["StringEquals"]["sts:ExternalId"]
+		return err != nil || !slices.Equal(id, Values{externalID})
+	})
+}
+
 // Verifier returns the statement that lets the role verifierARN assume the role with the
 // external id while it is checked. It expires by itself at the given time.
 func Verifier(verifierARN, externalID string, until time.Time) Statement {

@@ -193,3 +193,19 @@ func TestCheckPrincipal(t *testing.T) {
 		})
 	}
 }
+
+func TestDemands(t *testing.T) {
+	t.Parallel()
+	const other = "arn:aws:iam::111122223333:role/other"
+	for trust, want := range map[string]bool{
+		Trust(other, "id-1").String():                                                  true,
+		Trust(other, "id-1", Verifier(other, "id-1", time.Now())).String():             true,
+		Trust(other, "id-2").String():                                                  false,
+		Trust(other, "id-1", Verifier(other, "id-2", time.Now())).String():             false,
+		`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}`: false,
+	} {
+		if got := Demands(trust, "id-1"); got != want {
+			t.Errorf("Demands(%s) = %v, want %v", trust, got, want)
+		}
+	}
+}
