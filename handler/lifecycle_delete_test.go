@@ -72,7 +72,7 @@ func deletedTwice(t *testing.T) {
 		e.MustApp(base)
 		e.Delete(appStack)
 		if v := e.Deliver(e.Latest("Delete").Event); v.Status != "SUCCESS" || v.PhysicalResourceId != "bitmovin-export-app" {
-			t.Errorf("the second Delete is %+v, want SUCCESS for exports", v)
+			t.Errorf("the second Delete is %+v, want SUCCESS for bitmovin-export-app", v)
 		}
 	})
 	harness.Run(t, "gone already", func(t *testing.T) {
@@ -165,7 +165,7 @@ func oldProperties(t *testing.T) {
 			change(event.ResourceProperties)
 			e.OnNth(1, "DELETE_IN_PROGRESS", func() {
 				if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "bitmovin-export-app" {
-					t.Errorf("the Delete is %+v, want SUCCESS for exports", v)
+					t.Errorf("the Delete is %+v, want SUCCESS for bitmovin-export-app", v)
 				}
 				e.WantNoRoles()
 			})

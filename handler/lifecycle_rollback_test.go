@@ -295,7 +295,7 @@ func TestRollbackToAnotherCase(t *testing.T) {
 		event.ResourceProperties["RoleName"] = "bitmovin-export-app"
 		e.Cloud.Inject(&aws.Fault{Op: "iam:GetRole", Times: 1, Status: 404, Code: "NoSuchEntity"})
 		if v := e.Deliver(event); v.Status != "SUCCESS" || v.PhysicalResourceId != "bitmovin-export-App" {
-			t.Errorf("the Create is %+v, want SUCCESS for Exports", v)
+			t.Errorf("the Create is %+v, want SUCCESS for bitmovin-export-App", v)
 		}
 	})
 }

@@ -126,7 +126,7 @@ func rollbackToUnknown(t *testing.T) {
 	s, _ := e.App(base.With(properties{"ObjectPrefix": "exports/"}), harness.Failing())
 	e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
 	if v.Status != "SUCCESS" || v.PhysicalResourceId != "bitmovin-export-app" {
-		t.Errorf("the rollback is %+v, want SUCCESS for exports", v)
+		t.Errorf("the rollback is %+v, want SUCCESS for bitmovin-export-app", v)
 	}
 	if diff := cmp.Diff(e.Desired(s, base), harness.Actual(e.TB, restored)); diff != "" {
 		t.Errorf("the role after it (-want +got):\n%s", diff)
