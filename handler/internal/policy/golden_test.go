@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 const (
 	bitmovin = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
 	verifier = "arn:aws:iam::123456789012:role/provider-FunctionRole-1ABCDEF"
-	roleARN  = "arn:aws:iam::123456789012:role/bitmovin/exports"
+	roleARN  = "arn:aws:iam::123456789012:role/bitmovin-exports"
 	keyARN   = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	aliasARN = "arn:aws:kms:eu-west-1:123456789012:alias/exports/raw"
 )

@@ -209,8 +209,8 @@ func TestTimeLeft(t *testing.T) {
 func TestMarker(t *testing.T) {
 	t.Parallel()
 	p := testProbe()
-	const want = "exports/_bitmovin-access-check/exports-7a1137b3f7a0ae7c"
-	if got := p.marker(); len(got) != len(want) || !strings.HasPrefix(got, "exports/_bitmovin-access-check/exports-") {
+	const want = "exports/_bitmovin-access-check/bitmovin-exports-7a1137b3f7a0ae7c"
+	if got := p.marker(); len(got) != len(want) || !strings.HasPrefix(got, "exports/_bitmovin-access-check/bitmovin-exports-") {
 		t.Errorf("got %s, want the form of %s", got, want)
 	}
 	if testProbe().marker() != p.marker() {

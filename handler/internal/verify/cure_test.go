@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
 const (
-	testRole = "arn:aws:iam::123456789012:role/bitmovin/exports"
+	testRole = "arn:aws:iam::123456789012:role/bitmovin-exports"
 	testKey  = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	kmsWrite = "kms:GenerateDataKey"
 	// testVerifier is the function's role.
@@ -35,7 +35,7 @@ func testProbe(change ...func(*Target)) *Probe {
 		Bucket:      policy.Bucket{Partition: "aws", Name: "my-analytics-exports", Prefix: "exports/"},
 		Owner:       "123456789012",
 		Account:     "123456789012",
-		RoleName:    "exports",
+		RoleName:    "bitmovin-exports",
 		RoleARN:     testRole,
 		RolePattern: testRole,
 		Verifier:    testVerifier,
