@@ -101,7 +101,7 @@ func TestPrefixInOtherCase(t *testing.T) {
 		before := e.Roles()[key]
 		s, err := e.App(base, nil)
 		e.WantStatus(s, "UPDATE_ROLLBACK_COMPLETE")
-		if err == nil || !strings.Contains(err.Error(), before.ARN()+" is this resource's role, but not of the provider's RoleNamePrefix") {
+		if err == nil || !strings.Contains(err.Error(), before.ARN()+" is this resource's role, but the provider administers only role/"+harness.RoleNamePrefix+"*") {
 			t.Errorf("the update came to %v", err)
 		}
 		if v := e.Deliver(e.deletion(name)); v.Status != "FAILED" {
@@ -113,9 +113,9 @@ func TestPrefixInOtherCase(t *testing.T) {
 	})
 }
 
-// TestNamesThatNobodyForetells: a provider of a StackSet or in another stack has a name
-// that its users do not know. They import what it exports by ProviderName.
-func TestNamesThatNobodyForetells(t *testing.T) {
+// TestProviderName: CloudFormation makes up the stack's name of a provider in a StackSet or
+// in another stack. Its users import what it exports by ProviderName.
+func TestProviderName(t *testing.T) {
 	t.Parallel()
 	for kind, name := range map[string]string{
 		"StackSet": "StackSet-bitmovin-export-0f8c1a52-3c8e-4d27-9a0c-6b1f4f2d9e11",

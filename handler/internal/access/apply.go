@@ -136,7 +136,7 @@ func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
 }
 
 // meet reads the role that was there when it was to be made, and refuses one
-// that is not the event's.
+// that the event may not change.
 func (u *run) meet(ctx context.Context) error {
 	taken := time.Now()
 	err := eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
@@ -151,7 +151,7 @@ func (u *run) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !u.owns() || !u.provider.administers(u.have) {
+	if !u.mayWrite(u.have, u.r.Event) {
 		u.wrote, u.opened = false, false
 		u.r.Report(u.r.PhysicalResourceID)
 		return u.accept(nil)

@@ -77,8 +77,14 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 	if err := u.look(ctx); err != nil {
 		return nil, err
 	}
-	if left, err := u.leave(ctx); err != nil || left {
-		return u.attributes(), err
+	former, err := u.formerRole(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case former != nil && u.isBack(former):
+		return u.leave(ctx, former), nil
+	case former != nil:
+		return nil, a.provider.otherPrefix(former)
 	}
 	if err = u.accept(refused); err == nil {
 		err = u.apply(ctx)
@@ -166,7 +172,7 @@ func (u *run) look(ctx context.Context) error {
 		u.r.Log.WarnContext(ctx, "the provider does not allow Full any more: the role is restored as Restricted")
 		u.props.AccessMode = restricted
 	}
-	if u.owns() && u.provider.administers(u.have) {
+	if u.mayWrite(u.have, u.r.Event) {
 		u.report()
 		u.seeOthers()
 	}
@@ -233,40 +239,42 @@ func (u *run) report() {
 	}
 }
 
-// leave decides about a role of the resource that the function may not write, for the
-// provider's RoleNamePrefix was another one when it was made. Such a role fails a Create
-// or Update before its first write. So the update that a rollback undoes has failed here
-// and changed nothing, unless the prefix was changed after it: the rollback leaves the role
-// that it is to bring back where it can see nothing that differs.
-func (u *run) leave(ctx context.Context) (left bool, err error) {
+// formerRole returns the role of the resource if the function may not write it, for the
+// provider's RoleNamePrefix was another one when it was made; else nil. It may be the one
+// that an Update replaces: its Delete would fail, and CloudFormation forget it.
+func (u *run) formerRole(ctx context.Context) (*role, error) {
 	found, id := u.have, u.r.PhysicalResourceID
-	there := u.rollback && u.owns()
-	if !there && u.r.RequestType == cfn.RequestUpdate && u.provider.checkName(id) != nil && !sameName(id, u.want.name) {
+	toBringBack := u.rollback && u.owns()
+	if !toBringBack && u.r.RequestType == cfn.RequestUpdate && u.provider.checkName(id) != nil && !sameName(id, u.want.name) {
+		var err error
 		if found, err = u.getRole(ctx, id); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	if found == nil || !found.ownedBy(u.r.Event) || u.provider.administers(found) {
-		return false, nil
+		return nil, nil
 	}
-	err = u.provider.otherPrefix(found)
-	wanted := there || sameButPrefix(u.r.Event, id, u.want.name)
-	if !u.rollback || !wanted || !u.isBack(found) {
-		return false, err
-	}
-	u.r.Log.WarnContext(ctx, "the rollback leaves the role as it is", "error", err)
-	u.want.name, u.want.arn, u.props.RoleName = found.name, found.arn, found.name
-	u.skipChecks()
-	u.r.Report(found.name)
-	return true, nil
+	return found, nil
 }
 
-// isBack reports whether a role that the function may not read any further has the external
-// id and the tags that a rollback is to bring back. What else its trust policy says, and its
-// boundary, may be the provider's change.
-func (u *run) isBack(found *role) bool {
-	c := u.want.compare(found, oldTagKeys(u.r.Event))
-	return policy.Demands(found.trust, u.props.ExternalID) && len(c.tag)+len(c.untag) == 0
+// isBack reports whether a former role is the one that a rollback is to bring back, with
+// the external id and the tags that it is to have: more of it the function may not read.
+// What else its trust policy says, and its boundary, may be the provider's change.
+func (u *run) isBack(former *role) bool {
+	if !u.rollback || former != u.have && !sameButPrefix(u.r.Event, former.name, u.want.name) {
+		return false
+	}
+	c := u.want.compare(former, oldTagKeys(u.r.Event))
+	return policy.Demands(former.trust, u.props.ExternalID) && len(c.tag)+len(c.untag) == 0
+}
+
+// leave returns the attributes of a rollback that leaves a former role as it is: the
+// update that it undoes has failed because of the role, and changed nothing.
+func (u *run) leave(ctx context.Context, former *role) map[string]any {
+	u.r.Log.WarnContext(ctx, "the rollback leaves the role as it is", "error", u.provider.otherPrefix(former))
+	u.want.name, u.want.arn, u.props.RoleName = former.name, former.arn, former.name
+	u.r.Report(former.name)
+	return u.attributes()
 }
 
 // accept decides whether there is anything to be done, before the first write. A

@@ -56,8 +56,8 @@ func (a *Access) derivedNameOf(r *customresource.Request) string {
 
 // pattern returns the pattern of ARNs by which the policies of others may name
 // the role. When the stack is deleted and made anew, as it is after a failed Create,
-// it has another id: so what stands for the id in the role's name is left open, the hash
-// of a derived name, and in the prefix of a provider that is this stack the id's segment.
+// it has another id. So the pattern leaves open what comes from the id: the hash of a
+// derived name, and the end of the default prefix where the provider is in this stack.
 func pattern(arn, prefix string, r *customresource.Request, derived bool) string {
 	if derived {
 		arn = arn[:len(arn)-hashLength] + "*"
@@ -79,7 +79,7 @@ func guidSegment(stackID string) string {
 // derivedExternalID returns the external id of a resource whose author gives
 // none: a UUID of the custom version 8 (RFC 9562), the same on every attempt.
 // It cannot be computed from the role's name or ARN, which hold no more of the
-// stack's id than the segment in the template's default prefix.
+// stack's id than the first segment of its GUID, in the default prefix.
 func derivedExternalID(r *customresource.Request) string {
 	sum := derive("external id", r.Event)
 	sum[6] = sum[6]&0x0f | 0x80

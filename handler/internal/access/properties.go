@@ -54,7 +54,7 @@ func table() properties.Table[props] {
 			Set: text(func(p *props) *string { return &p.AccessMode }, properties.OneOf(restricted, full))},
 		{Name: "ObjectPrefix", Allowed: "a prefix that ends in / and does not begin with it, without *, ?, ${, control characters and what is beyond U+00FF (ÿ), of at most 512 bytes",
 			Set: text(func(p *props) *string { return &p.ObjectPrefix }, validPrefix)},
-		{Name: "RoleName", Allowed: "at most 64 characters of letters, digits and _+=,.@-, which begin with the RoleNamePrefix of the provider",
+		{Name: "RoleName", Allowed: "a name that begins with the provider's RoleNamePrefix, of at most 64 letters, digits and _+=,.@-",
 			Set: text(func(p *props) *string { return &p.RoleName }, validRoleName)},
 		{Name: "BucketOwner", Allowed: "an account id of 12 digits",
 			Set: text(func(p *props) *string { return &p.BucketOwner }, validAccount)},

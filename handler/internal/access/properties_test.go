@@ -102,7 +102,7 @@ func TestDecodeRefuses(t *testing.T) {
 			[]any{"x", strings.Repeat("x", 513), "with space", "ümlaut", "a*", "ab\n", `a"b`}},
 		{"AccessMode", "Restricted or Full", []any{"restricted", "FULL", "ReadOnly", " Full"}},
 		{"ObjectPrefix", "ends in / and does not begin with it", []any{"a", "/a/", "/", "a/*/", "a?/", "${aws:username}/", "a/b", "年/", "a\tb/", "a\u0085/"}},
-		{"RoleName", "at most 64 characters of letters, digits and _+=,.@-",
+		{"RoleName", "of at most 64 letters, digits and _+=,.@-",
 			[]any{strings.Repeat("r", 65), "path/name", "a b", "a:b", "ä", "r\n"}},
 		{"BucketOwner", "an account id of 12 digits", []any{"12345678901", "1234567890123", "1234-5678-9012", "12345678901a", "１２３４５６７８９０１２", "123456789012\n"}},
 		{"KmsKeyArn", "the ARN of a KMS key or alias", []any{"1234abcd-12ab-34cd-56ef-1234567890ab", "alias/a", "arn:aws:kms:eu-west-1:123456789012:key/",

@@ -79,6 +79,6 @@ func (p Provider) administers(r *role) bool {
 
 // otherPrefix is the error about a resource's role that the function may not write.
 func (p Provider) otherPrefix(r *role) error {
-	return fmt.Errorf("%s is this resource's role, but not of the provider's RoleNamePrefix %s: nothing was changed. "+
-		"Give the provider its former RoleNamePrefix back; before it gets another one, delete the resources that have such roles", r.arn, p.RoleNamePrefix)
+	return fmt.Errorf("%s is this resource's role, but the provider administers only role/%s*: nothing was changed. "+
+		"Give the provider its former RoleNamePrefix back; to change it, delete the resources that have such roles first", r.arn, p.RoleNamePrefix)
 }

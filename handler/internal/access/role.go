@@ -94,9 +94,15 @@ func (a *Access) getRoleAndPolicies(ctx context.Context, e cfn.Event, name strin
 	return a.getRoleWith(ctx, e, name, a.getPolicies)
 }
 
+// mayWrite reports whether there is a role that the event may change: it is the event's
+// own, and one that the provider administers.
+func (a *Access) mayWrite(r *role, e cfn.Event) bool {
+	return r != nil && r.ownedBy(e) && a.provider.administers(r)
+}
+
 // getRoleWith returns the role with what is read of its policies beside it. The
-// policies of a role that is not the event's, or not of the provider's prefix, do not
-// count: the function may not read them. Policies that cannot be read are no reason to know nothing. They may be
+// policies of one that the event may not change do not count: the function may not
+// read them. Policies that cannot be read are no reason to know nothing. They may be
 // read before the role is there for IAM, or when it is gone: then both are read again.
 func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read func(context.Context, string) policies) (r *role, err error) {
 	began := time.Now()
@@ -109,7 +115,7 @@ func (a *Access) getRoleWith(ctx context.Context, e cfn.Event, name string, read
 		switch {
 		case err != nil:
 			return awserr.OwnDenialUntil(began, err), err
-		case r == nil || !r.ownedBy(e) || !a.provider.administers(r):
+		case !a.mayWrite(r, e):
 			return time.Time{}, nil
 		case isNotFound(p.unread):
 			r.policies = p
@@ -128,7 +134,7 @@ func (u *run) getRoleThenPolicies(ctx context.Context, e cfn.Event, name string)
 		found, err = u.getRole(ctx, name)
 		return err
 	})
-	if err != nil || found == nil || !found.ownedBy(e) || !u.provider.administers(found) {
+	if err != nil || !u.mayWrite(found, e) {
 		return found, err
 	}
 	found.policies = u.getPolicies(ctx, name)
