@@ -124,13 +124,15 @@ func (e *env) addKey() {
 	})
 }
 
-// providerLifecycle serves another stack, with each way of checking and removing.
+// providerLifecycle serves another stack, with each way of checking and removing. It updates
+// in place, and then by replacement, which the parameters of the template alone never do.
 func providerLifecycle(e *env) {
 	e.Provide("AllowedBucketPrefix", "my-")
 	p := properties{"BucketName": bucketName}
 	e.MustApp(p.With(properties{"Tags": harness.Tags("team", "analytics")}))
 	e.MustApp(p)
 	e.MustApp(p.With(properties{"ProbeWrites": "false"}))
+	e.MustApp(p.With(properties{"ProbeWrites": "false", "RoleName": harness.RoleNamePrefix + "app"}))
 	e.leaveMarkers(bucketName, "", e.ExportRole().Name)
 	e.Delete(appStack)
 }
