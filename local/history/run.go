@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/cfn"
+
 	"github.com/bitmovin/bitmovin-export-access/local/aws"
 	"github.com/bitmovin/bitmovin-export-access/local/bitmovin"
 	"github.com/bitmovin/bitmovin-export-access/local/cloudformation"
@@ -322,9 +324,13 @@ func (l *life) redeliver(index int) {
 	}
 	event := all[index%len(all)].Event
 	for _, st := range l.stacks {
-		if st.id == event.StackID {
-			l.note(st, "delivered again") // it may bring the provider's boundary along
+		if st.id != event.StackID {
+			continue
 		}
+		if l.mayBeNew(st, event) {
+			return
+		}
+		l.note(st, "delivered again") // it may bring the provider's boundary along
 	}
 	event.ResponseURL = l.env.Engine.Inbox().URL(fmt.Sprint("again-", l.number))
 	payload, err := json.Marshal(event)
@@ -334,6 +340,17 @@ func (l *life) redeliver(index int) {
 	token, _ := event.ResourceProperties["ServiceToken"].(string)
 	f := l.env.Engine.Function(token)
 	l.pending.Go(func() { f.Invoke(payload).Wait() })
+}
+
+// mayBeNew reports whether a Create of a resource that its stack has removed can be taken
+// for that of one which the stack is just making.
+func (l *life) mayBeNew(st *stack, event cfn.Event) bool {
+	s, err := l.env.Engine.Stack(st.id)
+	if err != nil || st.operation == nil || event.RequestType != cfn.RequestCreate {
+		return false
+	}
+	resource, listed := s.Resources[event.LogicalResourceID]
+	return !listed || resource.Status == "DELETE_COMPLETE"
 }
 
 // strike injects a mishap, which is over when the steps beside each other are settled.
