@@ -5,10 +5,10 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 )
 
-var hasBucketLetters = properties.Counted(properties.Matching(`^[a-z0-9][a-z0-9.-]+[a-z0-9]$`), 3, 63)
+var hasBucketLetters = lifecycle.Counted(lifecycle.Matching(`^[a-z0-9][a-z0-9.-]+[a-z0-9]$`), 3, 63)
 
 // checkBucketName returns what is wrong with the name of a bucket.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html

@@ -12,10 +12,9 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -32,7 +31,7 @@ type run struct {
 	// late is set where the stack went on before the run began: it may change nothing.
 	late error
 
-	watch  *stack.Watch
+	watch  *lifecycle.Watch
 	probe  *verify.Probe
 	bucket verify.Bucket
 	// have is the role as it was found or made; nil if there is none.
@@ -67,10 +66,10 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 	}
 	props, refused, err := decode(r.ResourceProperties)
 	if props.RoleName != "" {
-		refused = properties.Invalid(refused, a.provider.checkName(props.RoleName))
+		refused = lifecycle.Invalid(refused, a.provider.checkName(props.RoleName))
 	}
 	if err != nil || refused != nil && r.RequestType == cfn.RequestCreate {
-		return nil, properties.Invalid(refused, err)
+		return nil, lifecycle.Invalid(refused, err)
 	}
 	u := a.newRun(r, props)
 	defer func() { u.cleanUp(ctx) }()
@@ -114,7 +113,7 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	if sameName(props.RoleName, r.PhysicalResourceID) {
 		props.RoleName = r.PhysicalResourceID
 	}
-	u := &run{Access: a, r: r, props: props, began: time.Now(), watch: stack.NewWatch(a.stacks, r, props.RoleName)}
+	u := &run{Access: a, r: r, props: props, began: time.Now(), watch: lifecycle.NewWatch(a.stacks, r, props.RoleName)}
 	u.want = newDesired(r, a.provider, props)
 	u.probe = verify.New(a.cfg, verify.Target{
 		Bucket:      props.bucket(r.Partition),
@@ -142,7 +141,7 @@ func (u *run) look(ctx context.Context) error {
 	if u.r.RequestType == cfn.RequestCreate {
 		read = u.getRoleThenPolicies
 	}
-	var state stack.State
+	var state lifecycle.State
 	around, cancel := context.WithCancel(ctx)
 	defer cancel()
 	parallel.Do(around,
@@ -201,7 +200,7 @@ func (u *run) seeOthers() {
 
 // lookAround reads what the run can do without: the bucket, the boundary's date and
 // the stack's state.
-func (u *run) lookAround(ctx context.Context) (state stack.State) {
+func (u *run) lookAround(ctx context.Context) (state lifecycle.State) {
 	parallel.Do(ctx,
 		func(ctx context.Context) { u.bucket = u.probe.Inspect(ctx) },
 		func(ctx context.Context) { u.bounded = u.boundaryChanged(ctx) },
@@ -212,7 +211,7 @@ func (u *run) lookAround(ctx context.Context) (state stack.State) {
 
 // ask asks how the run stands. A stack that does not answer must not take the
 // time that the role needs.
-func (u *run) ask(ctx context.Context) stack.State {
+func (u *run) ask(ctx context.Context) lifecycle.State {
 	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	defer func() { u.heard = time.Now() }()
@@ -221,7 +220,7 @@ func (u *run) ask(ctx context.Context) stack.State {
 
 // refresh asks again where what else was done meanwhile took so long that the stack
 // may have gone on since it answered.
-func (u *run) refresh(ctx context.Context, state stack.State) stack.State {
+func (u *run) refresh(ctx context.Context, state lifecycle.State) lifecycle.State {
 	if time.Since(u.heard) < time.Second {
 		return state
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -27,7 +27,7 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 	if r.MadeNothing(r.PhysicalResourceID) {
 		doubt = 0
 	}
-	watch := stack.NewWatch(a.stacks, r, "")
+	watch := lifecycle.NewWatch(a.stacks, r, "")
 	var removals []func(context.Context) error
 	for _, name := range a.candidates(r) {
 		removals = append(removals, func(ctx context.Context) error {
@@ -55,7 +55,7 @@ func (a *Access) candidates(r *customresource.Request) []string {
 	if validRoleName(r.PhysicalResourceID) {
 		names = append(names, r.PhysicalResourceID)
 	}
-	noRole := len(names) == 0 || stack.MadeUp(r, r.PhysicalResourceID)
+	noRole := len(names) == 0 || lifecycle.MadeUp(r, r.PhysicalResourceID)
 	if name := a.nameOf(r); noRole && validRoleName(name) && !sameName(name, r.PhysicalResourceID) {
 		names = append(names, name)
 	}
@@ -76,7 +76,7 @@ func (a *Access) nameOf(r *customresource.Request) string {
 // is none it looks again for as long as doubt says. A Delete leaves a role that a
 // complete resource of the stack uses, as watch tells; it is nil where the stack has
 // given the role up.
-func (a *Access) remove(ctx context.Context, r *customresource.Request, name string, doubt time.Duration, watch *stack.Watch) error {
+func (a *Access) remove(ctx context.Context, r *customresource.Request, name string, doubt time.Duration, watch *lifecycle.Watch) error {
 	begun := time.Now()
 	var taken time.Time // when the role was first deleted
 	return eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
@@ -124,7 +124,7 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 
 // uses asks whether the stack's resource lives and has the role. A stack that does
 // not answer must not take the time that the deletion needs.
-func uses(ctx context.Context, watch *stack.Watch, name string) bool {
+func uses(ctx context.Context, watch *lifecycle.Watch, name string) bool {
 	ctx, cancel := eventual.Quarters(ctx, 1)
 	defer cancel()
 	return watch.Uses(ctx, name)

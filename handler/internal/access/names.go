@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 // and unique to stack and logical id. The hash gives away neither the stack's id nor
 // the external id.
 func derivedName(prefix string, r *customresource.Request) string {
-	head := prefix + stack.Name(r.StackID) + "-" + r.LogicalResourceID
+	head := prefix + lifecycle.StackName(r.StackID) + "-" + r.LogicalResourceID
 	head = regexp.MustCompile(`[^\w+=,.@-]`).ReplaceAllString(head, "-")
 	return head[:min(len(head), maxRoleName-hashLength-1)] + "-" + nameHash(r.Event)
 }

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
 )
 
 // The values of AccessMode and Verification.
@@ -32,26 +32,26 @@ func (p props) bucket(partition string) policy.Bucket {
 }
 
 var (
-	validExternalID = properties.Counted(properties.Matching(`^[\w+=,.@:/-]+$`), 2, 512)
-	validRoleName   = properties.Counted(properties.Matching(`^[\w+=,.@-]+$`), 1, maxRoleName)
+	validExternalID = lifecycle.Counted(lifecycle.Matching(`^[\w+=,.@:/-]+$`), 2, 512)
+	validRoleName   = lifecycle.Counted(lifecycle.Matching(`^[\w+=,.@-]+$`), 1, maxRoleName)
 	// bitmovin in it keeps the prefix off the roles of services and of everyone else.
-	validRoleNamePrefix = properties.Counted(properties.Matching(`^[\w+=,.@-]*bitmovin[\w+=,.@-]*-$`), 9, 32)
-	validAccount        = properties.Matching(`^\d{12}$`)
-	validKey            = properties.Matching(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[\w-]+|alias/[\w/-]+)$`)
-	prefixPattern       = properties.Matching(`^[^/*?](?:[^*?])*/$`)
+	validRoleNamePrefix = lifecycle.Counted(lifecycle.Matching(`^[\w+=,.@-]*bitmovin[\w+=,.@-]*-$`), 9, 32)
+	validAccount        = lifecycle.Matching(`^\d{12}$`)
+	validKey            = lifecycle.Matching(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[\w-]+|alias/[\w/-]+)$`)
+	prefixPattern       = lifecycle.Matching(`^[^/*?](?:[^*?])*/$`)
 )
 
 // table returns the scalar properties in the order of the documentation.
-func table() properties.Table[props] {
-	text := properties.Text[props]
-	return properties.Table[props]{
+func table() lifecycle.Table[props] {
+	text := lifecycle.Text[props]
+	return lifecycle.Table[props]{
 		{Name: "BucketName", Allowed: "the name of a general purpose bucket", Required: true,
 			// checkBucketName says more than yes or no.
 			Set: text(func(p *props) *string { return &p.BucketName }, anything)},
 		{Name: "ExternalId", Allowed: "2 to 512 characters of letters, digits and _+=,.@:/-",
 			Set: text(func(p *props) *string { return &p.ExternalID }, validExternalID)},
 		{Name: "AccessMode", Allowed: "Restricted or Full",
-			Set: text(func(p *props) *string { return &p.AccessMode }, properties.OneOf(restricted, full))},
+			Set: text(func(p *props) *string { return &p.AccessMode }, lifecycle.OneOf(restricted, full))},
 		{Name: "ObjectPrefix", Allowed: "a prefix that ends in / and does not begin with it, without *, ?, ${, control characters and what is beyond U+00FF (ÿ), of at most 512 bytes",
 			Set: text(func(p *props) *string { return &p.ObjectPrefix }, validPrefix)},
 		{Name: "RoleName", Allowed: "a name that begins with the provider's RoleNamePrefix, of at most 64 letters, digits and _+=,.@-",
@@ -61,7 +61,7 @@ func table() properties.Table[props] {
 		{Name: "KmsKeyArn", Allowed: "the ARN of a KMS key or alias",
 			Set: text(func(p *props) *string { return &p.KmsKeyARN }, validKey)},
 		{Name: "Verification", Allowed: "Enforce, Warn or Off",
-			Set: text(func(p *props) *string { return &p.Verification }, properties.OneOf(enforce, warn, off))},
+			Set: text(func(p *props) *string { return &p.Verification }, lifecycle.OneOf(enforce, warn, off))},
 		{Name: "ProbeWrites", Allowed: "true or false", Set: func(p *props, s string) bool {
 			p.ProbeWrites = s == "true"
 			return s == "true" || s == "false"

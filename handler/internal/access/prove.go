@@ -9,9 +9,9 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -151,7 +151,7 @@ func (u *run) permitAndAssume(ctx context.Context) (assumed bool, err error) {
 // settle takes the marker away, makes sure that the trust policy is the
 // intended one and that the stack still wants the role.
 func (u *run) settle(ctx context.Context) error {
-	var state stack.State
+	var state lifecycle.State
 	var trustErr error
 	parallel.Do(ctx, u.removeMarker,
 		func(ctx context.Context) {

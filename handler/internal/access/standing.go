@@ -3,13 +3,12 @@ package access
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 )
 
 // A stack does not wait for a request that it has cancelled: its Delete, or the
@@ -18,22 +17,19 @@ import (
 // after its writes, and takes them back itself if they are wanted no more.
 // Whichever of the two comes last then leaves things as the stack wants them.
 
-// errSuperseded ends a run whose stack went another way while it worked.
-var errSuperseded = errors.New("the stack went on without this request")
-
 // heed ends a run that its stack does not wait for any more. One that is late,
 // because its event is delivered again after the stack has gone on, may give the
 // same answer where there is nothing to be changed.
-func (u *run) heed(ctx context.Context, state stack.State) error {
+func (u *run) heed(ctx context.Context, state lifecycle.State) error {
 	s := state.Standing(u.r.RequestType, u.rollback)
-	if s == stack.Awaited {
+	if s == lifecycle.Awaited {
 		return nil
 	}
 	superseded := u.superseded(state)
 	switch {
-	case s == stack.Gone && !u.made:
+	case s == lifecycle.Gone && !u.made:
 		return superseded
-	case s == stack.GivenUp || s == stack.Gone:
+	case s == lifecycle.GivenUp || s == lifecycle.Gone:
 		u.condemned = true
 		return errors.Join(superseded, u.execute(ctx))
 	case u.late != nil || !u.wrote:
@@ -46,15 +42,8 @@ func (u *run) heed(ctx context.Context, state stack.State) error {
 }
 
 // superseded is the error of a run that its stack does not wait for any more.
-func (u *run) superseded(state stack.State) error {
-	resource := state.Resource
-	switch {
-	case state.Removed:
-		resource = "removed"
-	case state.Replaced:
-		resource += " with another role"
-	}
-	return fmt.Errorf("role %s: %w: the stack is %s, the resource %s", u.want.name, errSuperseded, state.Stack, resource)
+func (u *run) superseded(state lifecycle.State) error {
+	return state.Superseded("role " + u.want.name)
 }
 
 // askIfFailed asks how a run stands that failed after its writes, where there is

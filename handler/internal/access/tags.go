@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 )
 
 // The tags by which a role is known to be of one stack and resource.
@@ -29,8 +29,8 @@ const maxTags = 48
 // What IAM allows in tags.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules
 var (
-	validTagKey   = properties.Counted(isTagText, 1, 128)
-	validTagValue = properties.Counted(isTagText, 0, 256)
+	validTagKey   = lifecycle.Counted(isTagText, 1, 128)
+	validTagValue = lifecycle.Counted(isTagText, 0, 256)
 )
 
 // reservedKey matches the keys that are AWS's or this package's, whatever the

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -43,14 +43,14 @@ func (u *run) reassert(ctx context.Context) error {
 	case opening.ExternalID == u.props.ExternalID && time.Now().Before(opening.Until):
 		return nil
 	case policy.Equal(rest, u.want.trust.String()):
-		if state := u.ask(ctx); state.Standing(u.r.RequestType, u.rollback) != stack.Awaited {
+		if state := u.ask(ctx); state.Standing(u.r.RequestType, u.rollback) != lifecycle.Awaited {
 			return u.superseded(state)
 		}
 		return u.openTrust(ctx)
 	case policy.Equal(seen.trust, u.have.trust):
 		return nil // as it was before this run: the read lags
 	}
-	return fmt.Errorf("assume role %s: %w: its trust policy was changed meanwhile", u.want.name, errSuperseded)
+	return fmt.Errorf("assume role %s: %w: its trust policy was changed meanwhile", u.want.name, lifecycle.ErrSuperseded)
 }
 
 // closeTrust shuts the function out again. Seen is the role as it was read

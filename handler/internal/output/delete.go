@@ -8,7 +8,7 @@ import (
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 )
 
 // delete removes the output that the event's physical id names. Properties of
@@ -35,7 +35,7 @@ func (g *Registry) delete(ctx context.Context, r *customresource.Request) error 
 	case invented(r.Event):
 		// Which of the resource's Creates it was is not told: a later one may have
 		// registered the output that the stack uses now.
-		watch := stack.NewWatch(g.stacks, r, "")
+		watch := lifecycle.NewWatch(g.stacks, r, "")
 		err := api.search(ctx, text("Name"), func(o *output) bool { return o.owner().owns(r.Event) && !watch.UsesOnceCreated(ctx, o.ID) })
 		if refused(err) {
 			r.Log.WarnContext(ctx, "whether a cancelled Create left an output is not known", "error", err)

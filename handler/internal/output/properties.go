@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 )
 
 // The values of ExternalIdMode.
@@ -29,20 +29,20 @@ type props struct {
 }
 
 var (
-	validSecret     = properties.Matching(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$`)
-	validBucket     = properties.Counted(properties.Matching(`^[a-z0-9][a-z0-9.-]+[a-z0-9]$`), 3, 63)
-	validRole       = properties.Matching(`^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
-	validExternalID = properties.Counted(properties.Matching(`^[\w+=,.@:/-]+$`), 2, 512)
-	validRegion     = properties.Matching(`^[A-Z]+(_[A-Z]+)+_\d$`)
-	validWord       = properties.Counted(properties.Matching(`^[\w-]+$`), 1, 128)
+	validSecret     = lifecycle.Matching(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$`)
+	validBucket     = lifecycle.Counted(lifecycle.Matching(`^[a-z0-9][a-z0-9.-]+[a-z0-9]$`), 3, 63)
+	validRole       = lifecycle.Matching(`^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
+	validExternalID = lifecycle.Counted(lifecycle.Matching(`^[\w+=,.@:/-]+$`), 2, 512)
+	validRegion     = lifecycle.Matching(`^[A-Z]+(_[A-Z]+)+_\d$`)
+	validWord       = lifecycle.Counted(lifecycle.Matching(`^[\w-]+$`), 1, 128)
 )
 
 // table returns the properties in the order of the documentation.
-func table() properties.Table[props] {
+func table() lifecycle.Table[props] {
 	anything := func(string) bool { return true }
 	short := func(s string) bool { return len(s) <= 255 }
-	text := properties.Text[props]
-	return properties.Table[props]{
+	text := lifecycle.Text[props]
+	return lifecycle.Table[props]{
 		{Name: "ApiKeySecretArn", Allowed: "the ARN of a secret of Secrets Manager", Required: true,
 			Set: text(func(p *props) *string { return &p.SecretARN }, validSecret)},
 		{Name: "ApiKeySecretField", Allowed: "the name of a field in a JSON secret",
@@ -54,7 +54,7 @@ func table() properties.Table[props] {
 		{Name: "RoleArn", Allowed: "the ARN of an IAM role", Required: true,
 			Set: text(func(p *props) *string { return &p.RoleARN }, validRole)},
 		{Name: "ExternalIdMode", Allowed: "GENERATED, GLOBAL or CUSTOM",
-			Set: text(func(p *props) *string { return &p.ExternalIDMode }, properties.OneOf(generated, global, custom))},
+			Set: text(func(p *props) *string { return &p.ExternalIDMode }, lifecycle.OneOf(generated, global, custom))},
 		{Name: "ExternalId", Allowed: "2 to 512 characters of letters, digits and _+=,.@:/-",
 			Set: text(func(p *props) *string { return &p.ExternalID }, validExternalID)},
 		{Name: "Description", Allowed: "a text of at most 255 bytes",
@@ -64,7 +64,7 @@ func table() properties.Table[props] {
 		{Name: "CloudRegion", Allowed: "a region as Bitmovin writes it, such as EU_WEST_1",
 			Set: text(func(p *props) *string { return &p.CloudRegion }, validRegion)},
 		{Name: "SignatureVersion", Allowed: "S3_V2 or S3_V4",
-			Set: text(func(p *props) *string { return &p.SignatureVersion }, properties.OneOf("S3_V2", "S3_V4"))},
+			Set: text(func(p *props) *string { return &p.SignatureVersion }, lifecycle.OneOf("S3_V2", "S3_V4"))},
 		{Name: "Md5MetaTag", Allowed: "the name of a metadata tag: letters, digits, _ and -",
 			Set: text(func(p *props) *string { return &p.MD5Field }, validWord)},
 	}

@@ -14,22 +14,18 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/stack"
 )
 
 // tick is the unit of Bitmovin's times of creation.
 const tick = time.Second
 
-// errSuperseded ends a run whose stack went another way while it worked.
-var errSuperseded = errors.New("the stack went on without this request")
-
 // A run registers one output, for one Create or Update.
 type run struct {
 	*Registry
 	r     *customresource.Request
-	watch *stack.Watch
+	watch *lifecycle.Watch
 	api   *client
 	props props
 	want  owner
@@ -46,12 +42,12 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 	}
 	p, unknown, err := decode(r.ResourceProperties)
 	if err != nil || unknown != nil && r.RequestType == cfn.RequestCreate {
-		return nil, properties.Invalid(unknown, err)
+		return nil, lifecycle.Invalid(unknown, err)
 	}
-	u := &run{Registry: g, r: r, watch: stack.NewWatch(g.stacks, r, ""), props: p, want: owner{
+	u := &run{Registry: g, r: r, watch: lifecycle.NewWatch(g.stacks, r, ""), props: p, want: owner{
 		StackID: r.StackID, LogicalID: r.LogicalResourceID, RequestID: r.RequestID, Attempt: rand.Text(), Digest: p.digest(),
 	}}
-	var state stack.State
+	var state lifecycle.State
 	parallel.Do(ctx, func(ctx context.Context) {
 		u.api, err = g.client(ctx, p.SecretARN, p.SecretField, p.OrganizationID)
 	}, func(ctx context.Context) {
@@ -73,7 +69,7 @@ func (g *Registry) register(ctx context.Context, r *customresource.Request) (_ m
 	if err == nil {
 		o, err = u.converge(ctx, state)
 	}
-	if err != nil && u.keeps() && !errors.Is(err, errSuperseded) {
+	if err != nil && u.keeps() && !errors.Is(err, lifecycle.ErrSuperseded) {
 		r.Log.WarnContext(ctx, "the rollback changes nothing of the output, and could not ask for it", "output", r.PhysicalResourceID, "error", err)
 		o, err = &output{ID: r.PhysicalResourceID}, nil
 	}
@@ -94,9 +90,9 @@ func (u *run) keeps() bool {
 
 // converge returns the output that the event asks for, and registers it if it
 // is not there.
-func (u *run) converge(ctx context.Context, state stack.State) (*output, error) {
+func (u *run) converge(ctx context.Context, state lifecycle.State) (*output, error) {
 	standing := state.Standing(u.r.RequestType, u.rollback)
-	if standing == stack.GivenUp {
+	if standing == lifecycle.GivenUp {
 		return nil, u.stop(ctx, state)
 	}
 	o, err := u.find(ctx)
@@ -104,8 +100,8 @@ func (u *run) converge(ctx context.Context, state stack.State) (*output, error) 
 		return nil, err
 	}
 	if o == nil {
-		if state.Answered() || standing != stack.Awaited {
-			return nil, fmt.Errorf("register output: %w: the resource is %s", errSuperseded, state.Resource)
+		if state.Answered() || standing != lifecycle.Awaited {
+			return nil, state.Superseded("output")
 		}
 		if o, err = u.create(ctx); err != nil {
 			return nil, err
@@ -213,7 +209,7 @@ func (u *run) settle(ctx context.Context, o *output) (*output, error) {
 	}
 	var all []*output
 	var err error
-	var state stack.State
+	var state lifecycle.State
 	parallel.Do(ctx, func(ctx context.Context) {
 		all, err = u.owned(ctx, u.props.Name, func(o *output) bool { return o.owner().made(u.r.Event) })
 	}, func(ctx context.Context) { state = u.watch.Ask(ctx) })
@@ -242,13 +238,13 @@ func (u *run) settle(ctx context.Context, o *output) (*output, error) {
 // stop ends a run that the stack does not want any more. CloudFormation may have
 // sent the Delete that follows a cancelled Create before the output was
 // registered: then it is this run that removes it.
-func (u *run) stop(ctx context.Context, state stack.State) error {
+func (u *run) stop(ctx context.Context, state lifecycle.State) error {
 	standing := state.Standing(u.r.RequestType, u.rollback)
-	if standing == stack.Awaited {
+	if standing == lifecycle.Awaited {
 		return nil
 	}
-	err := fmt.Errorf("register output: %w: the stack is %s, the resource %s", errSuperseded, state.Stack, state.Resource)
-	if standing == stack.Overtaken && u.r.RequestType == cfn.RequestCreate {
+	err := state.Superseded("output")
+	if standing == lifecycle.Overtaken && u.r.RequestType == cfn.RequestCreate {
 		return err // what it made lives on
 	}
 	_, removeErr := u.api.remove(ctx, u.props.Name, func(o *output) bool { return o.owner().made(u.r.Event) })

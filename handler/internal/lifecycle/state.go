@@ -1,14 +1,15 @@
-// Package stack asks CloudFormation whether a stack still wants what an event
-// asks for. Events are delivered late and more than once, and a stack goes on
-// meanwhile: it rolls back, and deletes what is still being made.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
-package stack
+package lifecycle
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/cfn"
 )
+
+// ErrSuperseded ends a request whose stack went another way while it was worked on.
+var ErrSuperseded = errors.New("the stack went on without this request")
 
 // A State is what CloudFormation says of an event's stack and resource. Empty
 // statuses are not known.
@@ -103,6 +104,19 @@ func (s State) standingOfCreate() Standing {
 		return Gone
 	}
 	return Awaited
+}
+
+// Superseded is the error of a request about something, such as a role by its name, that
+// the stack does not wait for any more.
+func (s State) Superseded(about string) error {
+	resource := s.Resource
+	switch {
+	case s.Removed:
+		resource = "removed"
+	case s.Replaced:
+		resource += " with another id"
+	}
+	return fmt.Errorf("%s: %w: the stack is %s, the resource %s", about, ErrSuperseded, s.Stack, resource)
 }
 
 // RollingBack reports whether an Update that the stack waits for brings back

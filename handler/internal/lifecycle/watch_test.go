@@ -1,4 +1,4 @@
-package stack
+package lifecycle
 
 import (
 	"context"
@@ -201,7 +201,7 @@ func TestUsesOnceCreated(t *testing.T) {
 	}
 }
 
-func TestName(t *testing.T) {
+func TestStackName(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
 		testStack: "analytics",
@@ -209,8 +209,8 @@ func TestName(t *testing.T) {
 		"arn:aws:cloudformation:eu-west-1:123456789012:stack/name": "",
 		"a/b/c/d": "",
 	} {
-		if got := Name(id); got != want {
-			t.Errorf("Name(%q) = %q, want %q", id, got, want)
+		if got := StackName(id); got != want {
+			t.Errorf("StackName(%q) = %q, want %q", id, got, want)
 		}
 	}
 }

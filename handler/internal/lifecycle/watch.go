@@ -1,4 +1,4 @@
-package stack
+package lifecycle
 
 import (
 	"context"
@@ -146,7 +146,7 @@ func (w *Watch) foreign(res resource) bool {
 // Create made nothing, or was not answered. CloudFormation's own then begins with the
 // names of the stack and the resource.
 func MadeUp(r *customresource.Request, id string) bool {
-	return r.MadeNothing(id) || strings.HasPrefix(id, Name(r.StackID)+"-"+r.LogicalResourceID+"-")
+	return r.MadeNothing(id) || strings.HasPrefix(id, StackName(r.StackID)+"-"+r.LogicalResourceID+"-")
 }
 
 // Uses reports whether the stack's resource lives and has the physical id.
@@ -211,9 +211,9 @@ func (w *Watch) askResource(ctx context.Context, began time.Time) (res resource)
 // than case.
 func same(a, b string) bool { return strings.EqualFold(a, b) }
 
-// Name returns the name in a stack's id,
+// StackName returns the name in a stack's id,
 // arn:aws:cloudformation:<region>:<account>:stack/<name>/<guid>.
-func Name(id string) string {
+func StackName(id string) string {
 	if parts := strings.Split(id, "/"); len(parts) == 3 {
 		return parts[1]
 	}

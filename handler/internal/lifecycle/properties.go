@@ -1,10 +1,4 @@
-// Package properties decodes what the author of a stack gives a custom resource,
-// strictly: a property that does not exist, or has a value that is not allowed,
-// is told by name with what would be right.
-//
-// CloudFormation sends every scalar as a string:
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
-package properties
+package lifecycle
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package properties_test
+package lifecycle_test
 
 import (
 	"strings"
@@ -6,17 +6,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bitmovin/bitmovin-export-access/handler/internal/properties"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 )
 
 type song struct{ Title, Key string }
 
-func table() properties.Table[song] {
-	return properties.Table[song]{
-		{Name: "Title", Allowed: "a short text", Required: true, Set: properties.Text(
+func table() lifecycle.Table[song] {
+	return lifecycle.Table[song]{
+		{Name: "Title", Allowed: "a short text", Required: true, Set: lifecycle.Text(
 			func(s *song) *string { return &s.Title }, func(text string) bool { return len(text) < 8 })},
-		{Name: "Key", Allowed: "Major or Minor", Set: properties.Text(
-			func(s *song) *string { return &s.Key }, properties.OneOf("Major", "Minor"))},
+		{Name: "Key", Allowed: "Major or Minor", Set: lifecycle.Text(
+			func(s *song) *string { return &s.Key }, lifecycle.OneOf("Major", "Minor"))},
 	}
 }
 
@@ -67,7 +67,7 @@ func TestDecode(t *testing.T) {
 
 func TestMatching(t *testing.T) {
 	t.Parallel()
-	valid := properties.Matching(`^a+$`)
+	valid := lifecycle.Matching(`^a+$`)
 	for text, want := range map[string]bool{"": false, "a": true, "aa": true, "ab": false, "a\n": false} {
 		if got := valid(text); got != want {
 			t.Errorf("%q: valid is %v, want %v", text, got, want)
@@ -77,7 +77,7 @@ func TestMatching(t *testing.T) {
 
 func TestCounted(t *testing.T) {
 	t.Parallel()
-	valid := properties.Counted(func(text string) bool { return !strings.Contains(text, "x") }, 2, 3)
+	valid := lifecycle.Counted(func(text string) bool { return !strings.Contains(text, "x") }, 2, 3)
 	for text, want := range map[string]bool{"": false, "a": false, "é": false, "ab": true, "éàü": true, "abcd": false, "xy": false} {
 		if got := valid(text); got != want {
 			t.Errorf("%q: valid is %v, want %v", text, got, want)
