@@ -60,7 +60,7 @@ func TestDenialIsFixed(t *testing.T) {
 			if got := e.logged(tc.check); !strings.Contains(reason, got.Fix) || got.Fix == "" || got.Answer == "" {
 				t.Errorf("the log says %+v, the reason %s", got, reason)
 			}
-			_, fix, _ := strings.Cut(reason, ". To mend ")
+			_, fix, _ := strings.Cut(reason, ". Fix for ")
 			e.applyFix(fix, tc.at)
 			e.mustCheck(tc.properties)
 		})
@@ -147,6 +147,6 @@ func functionDenials() []denial {
 		name: "assume, the function's boundary denies it", check: assume, layer: "the permissions boundary of the function's role",
 		provider: []string{"FunctionPermissionsBoundaryArn", houseBoundary},
 		deny:     func(s *aws.State) { addHouseBoundary(s, allowAll, deny) },
-		where:    "spare the function's role from the Deny in the permissions boundary of the function's role", at: houseBoundaryPolicy,
+		where:    "exempt the function's role from the Deny statement in the permissions boundary of the function's role", at: houseBoundaryPolicy,
 	}}
 }

@@ -36,7 +36,7 @@ func encrypt(s *aws.State, name string, statements ...string) {
 // keyDenials are denials of the bucket's key.
 func keyDenials() []denial {
 	const put = "s3:PutObject"
-	const generate = "denied for want of kms:GenerateDataKey"
+	const generate = "kms:GenerateDataKey is denied"
 	return []denial{{
 		name: "key policy has neither role nor account", check: put, layer: generate + " because nothing allows it in the KMS key's policy",
 		deny: func(s *aws.State) {
@@ -49,7 +49,7 @@ func keyDenials() []denial {
 		where: "the policy of the KMS key " + keyARN, at: keyPolicy,
 	}, {
 		// An object of one part can be written, a greater one cannot.
-		name: "key policy lacks kms:Decrypt", check: "Encryption", layer: "denied for want of kms:Decrypt because nothing allows it in the KMS key's policy",
+		name: "key policy lacks kms:Decrypt", check: "Encryption", layer: "kms:Decrypt is denied because nothing allows it in the KMS key's policy",
 		deny:  func(s *aws.State) { encrypt(s, keyARN, keyAllows(`"kms:GenerateDataKey"`)) },
 		where: "add to the policy of the KMS key " + keyARN, at: keyPolicy,
 	}, {

@@ -62,7 +62,7 @@ func TestReasonIsWhole(t *testing.T) {
 		e.Cloud.Edit(func(s *aws.State) { s.Buckets[bucket].Account = otherAccount })
 		p["BucketOwner"], p["KmsKeyArn"] = otherAccount, keyARN
 		reason := e.mustFail(p)
-		if !strings.Contains(reason, "To mend s3:GetBucketLocation: the log says how") {
+		if !strings.Contains(reason, "Fix for s3:GetBucketLocation: the log says how") {
 			t.Errorf("the reason does not point to the log: %s", reason)
 		}
 		e.applyFix(e.logged("s3:GetBucketLocation").Fix, at)

@@ -35,7 +35,7 @@ func TestPolicyEditedMeanwhile(t *testing.T) {
 			reason := e.mustFail(nil)
 			check, why := action, "denied because nothing allows it in an identity-based policy of the role"
 			if strings.HasPrefix(action, "kms:") {
-				check, why = "Encryption", "denied for want of "+action+" because nothing allows it in an identity-based policy of the role"
+				check, why = "Encryption", action+" is denied because nothing allows it in an identity-based policy of the role"
 			}
 			if !strings.Contains(reason, check+": "+why) || !strings.Contains(reason, "try again") {
 				t.Errorf("the reason does not name %s, the role's policy and what to do: %s", check, reason)

@@ -120,7 +120,7 @@ func deadlineReached(t *testing.T) {
 	e.Cloud.Inject(&aws.Fault{Op: "iam:PutRolePolicy", Hang: true})
 	s, _ := e.App(base, nil)
 	e.WantStatus(s, "ROLLBACK_COMPLETE")
-	e.WantVerdict("Create", "FAILED", "bitmovin-export-app", "out of time, under way was: put policy on role bitmovin-export-app")
+	e.WantVerdict("Create", "FAILED", "bitmovin-export-app", "timed out during: put policy on role bitmovin-export-app")
 	e.WantVerdict("Delete", "SUCCESS", "bitmovin-export-app")
 	e.WantInTime()
 	e.WantNoRoles()

@@ -132,7 +132,7 @@ func TestRemovedPolicies(t *testing.T) {
 		return e
 	}
 	want := func(e *env) {
-		e.wantFailed("Update", "denied for want of kms:GenerateDataKey because nothing allows it in an identity-based policy of the role")
+		e.wantFailed("Update", "kms:GenerateDataKey is denied because nothing allows it in an identity-based policy of the role")
 	}
 	harness.Run(t, "a policy of somebody's", func(t *testing.T) {
 		e := newKeyed(t)

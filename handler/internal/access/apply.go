@@ -29,24 +29,24 @@ func (u *run) write(ctx context.Context, call func(context.Context) error) error
 		seen, lookErr := u.getRole(ctx, u.want.name)
 		switch {
 		case lookErr == nil && seen == nil:
-			return u.have.born.Add(eventual.JustMade), err
+			return u.current.createdAt.Add(eventual.JustMade), err
 		case lookErr == nil && awserr.Denied(err) && u.restoreBoundary(ctx, seen):
 			err = call(ctx)
 		}
 		if isNotFound(err) {
-			return u.have.seen.Add(eventual.JustMade), err
+			return u.current.readAt.Add(eventual.JustMade), err
 		}
-		return awserr.OwnDenialUntil(eventual.Later(u.began, u.have.born), err), err
+		return awserr.OwnDenialUntil(eventual.Later(u.began, u.current.createdAt), err), err
 	})
 }
 
-// ensure makes the role, or puts right the boundary and the trust of the one
+// writeRole makes the role, or puts right the boundary and the trust of the one
 // that is there: what decides about security comes before any permission. With
 // open, the trust policy lets the function in, for the check that follows; opened
 // reports whether it does.
-func (u *run) ensure(ctx context.Context, open bool) (opened bool, err error) {
+func (u *run) writeRole(ctx context.Context, open bool) (opened bool, err error) {
 	u.wrote = true
-	if u.have == nil {
+	if u.current == nil {
 		u.made = true
 		exists, err := u.create(ctx, open)
 		if err != nil || !exists {
@@ -55,10 +55,10 @@ func (u *run) ensure(ctx context.Context, open bool) (opened bool, err error) {
 	}
 	changes := u.changes()
 	if names := changes.names(); len(names) > 0 {
-		u.r.Log.InfoContext(ctx, "role differs from what is wanted", "role", u.have.name, "differences", names)
+		u.r.Log.InfoContext(ctx, "role differs from what is wanted", "role", u.current.name, "differences", names)
 	}
 	if changes.boundary {
-		if err := u.passOver(u.write(ctx, u.putBoundary)); err != nil {
+		if err := u.tolerate(u.write(ctx, u.putBoundary)); err != nil {
 			return false, err
 		}
 	}
@@ -69,7 +69,7 @@ func (u *run) ensure(ctx context.Context, open bool) (opened bool, err error) {
 		u.skipChecks()
 	}
 	if open || changes.trust {
-		err = u.passOver(u.closeTrust(ctx, nil))
+		err = u.tolerate(u.closeTrust(ctx, nil))
 	}
 	return false, err
 }
@@ -80,17 +80,17 @@ func (u *run) ensure(ctx context.Context, open bool) (opened bool, err error) {
 func (u *run) changes() changes {
 	if u.rollback {
 		former, _, _ := decode(u.r.OldResourceProperties) // what cannot be read asked for nothing
-		c := u.want.against(former, u.have, policy.FullAccess(u.r.Partition))
+		c := u.want.compareWithFormer(former, u.current, policy.FullAccess(u.r.Partition))
 		c.lost = c.lost || former.KmsKeyARN != u.props.KmsKeyARN
 		return c
 	}
-	return u.want.compare(u.have, oldTagKeys(u.r.Event))
+	return u.want.compare(u.current, oldTagKeys(u.r.Event))
 }
 
 // differs reports whether the role is not what is wanted, apart from what a run
 // that was killed has left in its trust policy.
 func (u *run) differs() bool {
-	found := *u.have
+	found := *u.current
 	_, found.trust = policy.CutVerifier(found.trust, u.provider.Verifier)
 	return len(u.want.compare(&found, oldTagKeys(u.r.Event)).names()) > 0
 }
@@ -125,45 +125,45 @@ func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
 	})
 	var taken *types.EntityAlreadyExistsException
 	if errors.As(err, &taken) {
-		return true, u.meet(ctx)
+		return true, u.loadExisting(ctx)
 	}
 	if err != nil {
 		return false, fmt.Errorf("create role %s: %w", u.want.name, err)
 	}
 	now := time.Now()
-	u.have = &role{name: u.want.name, arn: u.want.arn, born: now, seen: now, trust: trust.String(), boundary: u.want.boundary, tags: u.want.tags}
+	u.current = &role{name: u.want.name, arn: u.want.arn, createdAt: now, readAt: now, trust: trust.String(), boundary: u.want.boundary, tags: u.want.tags}
 	return false, nil
 }
 
-// meet reads the role that was there when it was to be made, and refuses one
+// loadExisting reads the role that was there when it was to be made, and refuses one
 // that the event may not change.
-func (u *run) meet(ctx context.Context) error {
+func (u *run) loadExisting(ctx context.Context) error {
 	taken := time.Now()
 	err := eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
-		if u.have, err = u.getRoleAndPolicies(ctx, u.r.Event, u.want.name); err == nil && u.have == nil {
+		if u.current, err = u.getRoleAndPolicies(ctx, u.r.Event, u.want.name); err == nil && u.current == nil {
 			until = taken.Add(eventual.JustMade)
 		}
 		return until, err
 	})
-	if err == nil && u.have == nil {
+	if err == nil && u.current == nil {
 		err = fmt.Errorf("create role %s: IAM says both that it exists and that it does not", u.want.name)
 	}
 	if err != nil {
 		return err
 	}
-	if !u.mayWrite(u.have, u.r.Event) {
+	if !u.mayWrite(u.current, u.r.Event) {
 		u.wrote, u.opened = false, false
 		u.r.Report(u.r.PhysicalResourceID)
-		return u.accept(nil)
+		return u.validate(nil)
 	}
-	u.rename(u.have.name)
+	u.rename(u.current.name)
 	u.report()
-	return u.accept(nil)
+	return u.validate(nil)
 }
 
-// permit writes the permissions and tags: what is granted first, then what is
+// writePermissions writes the permissions and tags: what is granted first, then what is
 // taken away, so that an export under way keeps one or the other.
-func (u *run) permit(ctx context.Context) error {
+func (u *run) writePermissions(ctx context.Context) error {
 	c := u.changes()
 	var grants, removals []func(context.Context) error
 	if c.inline {
@@ -188,14 +188,14 @@ func (u *run) permit(ctx context.Context) error {
 		return err
 	}
 	err := u.writeAll(ctx, removals)
-	u.permitted = time.Now()
+	u.permissionsWrittenAt = time.Now()
 	return err
 }
 
 // writeAll makes calls that write the role side by side.
 func (u *run) writeAll(ctx context.Context, calls []func(context.Context) error) error {
 	for i, call := range calls {
-		calls[i] = func(ctx context.Context) error { return u.passOver(u.write(ctx, call)) }
+		calls[i] = func(ctx context.Context) error { return u.tolerate(u.write(ctx, call)) }
 	}
 	return parallel.Try(ctx, calls...)
 }
@@ -215,7 +215,7 @@ func (u *run) restoreBoundary(ctx context.Context, seen *role) bool {
 	if u.putBoundary(ctx) != nil {
 		return false
 	}
-	u.boundaryBack.set(time.Now())
+	u.boundaryRestored.set(time.Now())
 	return true
 }
 

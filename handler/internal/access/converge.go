@@ -34,27 +34,27 @@ type run struct {
 	watch  *lifecycle.Watch
 	probe  *verify.Probe
 	bucket verify.Bucket
-	// have is the role as it was found or made; nil if there is none.
-	have *role
-	want desired
+	// current is the role as it was found or made; nil if there is none.
+	current *role
+	want    desired
 
-	// bounded is when the content of the provider's boundary was changed, and
-	// permitted when the role's permissions were written. Both are zero if they were not.
-	bounded, permitted time.Time
-	// beside is when another run was at work on the role, as its trust policy told: what
+	// boundaryChangedAt is when the content of the provider's boundary was changed, and
+	// permissionsWrittenAt when the role's permissions were written. Both are zero if they were not.
+	boundaryChangedAt, permissionsWrittenAt time.Time
+	// otherRunAt is when another run was at work on the role, as its trust policy told: what
 	// that one has changed is not in force for longer. It is zero if none was.
-	beside time.Time
-	// boundaryBack is when the boundary was put back that somebody had changed meanwhile.
-	boundaryBack moment
+	otherRunAt time.Time
+	// boundaryRestored is when the boundary was put back that somebody had changed meanwhile.
+	boundaryRestored moment
 
-	// heard is when the stack last answered.
-	heard time.Time
+	// answeredAt is when the stack last answered.
+	answeredAt time.Time
 
 	// made: there was no role before this run. wrote: it may have changed the role.
 	// opened: its trust policy may hold the verifier statement. marked: the marker may
 	// exist. asked: the stack was asked how the run stands, after its writes.
-	// condemned: the role is not to be, and may be there.
-	made, wrote, opened, marked, asked, condemned bool
+	// mustDelete: the role is not to be, and may be there.
+	made, wrote, opened, marked, asked, mustDelete bool
 
 	unwritten unwritten
 }
@@ -73,7 +73,7 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 	}
 	u := a.newRun(r, props)
 	defer func() { u.cleanUp(ctx) }()
-	if err := u.look(ctx); err != nil {
+	if err := u.readState(ctx); err != nil {
 		return nil, err
 	}
 	former, err := u.formerRole(ctx)
@@ -81,20 +81,20 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 	case err != nil:
 		return nil, err
 	case former != nil && u.isBack(former):
-		return u.leave(ctx, former), nil
+		return u.leaveFormer(ctx, former), nil
 	case former != nil:
 		return nil, a.provider.otherPrefix(former)
 	}
-	if err = u.accept(refused); err == nil {
+	if err = u.validate(refused); err == nil {
 		err = u.apply(ctx)
 	}
 	if u.rollback {
-		u.clearUp(ctx)
+		u.removeReplacement(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, u.askIfFailed(ctx))
 	}
-	r.Report(u.have.name)
+	r.Report(u.current.name)
 	return u.attributes(), nil
 }
 
@@ -133,9 +133,9 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	return u
 }
 
-// look reads the role, and beside it what the run can do without. A Create expects no
+// readState reads the role, and beside it what the run can do without. A Create expects no
 // role, and so reads the policies only of one that it finds.
-func (u *run) look(ctx context.Context) error {
+func (u *run) readState(ctx context.Context) error {
 	var err error
 	read := u.getRoleAndPolicies
 	if u.r.RequestType == cfn.RequestCreate {
@@ -145,9 +145,9 @@ func (u *run) look(ctx context.Context) error {
 	around, cancel := context.WithCancel(ctx)
 	defer cancel()
 	parallel.Do(around,
-		func(ctx context.Context) { state = u.lookAround(ctx) },
+		func(ctx context.Context) { state = u.readRest(ctx) },
 		func(ctx context.Context) {
-			if u.have, err = read(ctx, u.r.Event, u.props.RoleName); err != nil {
+			if u.current, err = read(ctx, u.r.Event, u.props.RoleName); err != nil {
 				cancel() // without the role nothing else matters
 			}
 		},
@@ -156,10 +156,10 @@ func (u *run) look(ctx context.Context) error {
 		return err
 	}
 	if u.owns() {
-		u.rename(u.have.name)
+		u.rename(u.current.name)
 	}
 	if u.watch.GaveUp(state) {
-		state = u.lookAround(ctx)
+		state = u.readRest(ctx)
 	}
 	first := state
 	if state = u.refresh(ctx, state); first.Stack == "" {
@@ -171,11 +171,11 @@ func (u *run) look(ctx context.Context) error {
 		u.r.Log.WarnContext(ctx, "the provider does not allow Full any more: the role is restored as Restricted")
 		u.props.AccessMode = restricted
 	}
-	if u.mayWrite(u.have, u.r.Event) {
+	if u.mayWrite(u.current, u.r.Event) {
 		u.report()
-		u.seeOthers()
+		u.noticeOtherRuns()
 	}
-	return u.heed(ctx, state)
+	return u.stopIfSuperseded(ctx, state)
 }
 
 // rename takes the event's own role for the wanted one under the name that it has: names
@@ -189,21 +189,21 @@ func (u *run) rename(name string) {
 	u.probe.Rename(name, u.want.arn)
 }
 
-// seeOthers looks for another run in the trust policy, such as of the same event. A Create
+// noticeOtherRuns looks for another run in the trust policy, such as of the same event. A Create
 // finds a role only that an attempt of its own has made, and takes nothing from it.
-func (u *run) seeOthers() {
-	opening, _ := policy.CutVerifier(u.have.trust, u.provider.Verifier)
+func (u *run) noticeOtherRuns() {
+	opening, _ := policy.CutVerifier(u.current.trust, u.provider.Verifier)
 	if time.Now().Before(opening.Until) && u.r.RequestType == cfn.RequestUpdate {
-		u.beside = u.have.seen
+		u.otherRunAt = u.current.readAt
 	}
 }
 
-// lookAround reads what the run can do without: the bucket, the boundary's date and
+// readRest reads what the run can do without: the bucket, the boundary's date and
 // the stack's state.
-func (u *run) lookAround(ctx context.Context) (state lifecycle.State) {
+func (u *run) readRest(ctx context.Context) (state lifecycle.State) {
 	parallel.Do(ctx,
 		func(ctx context.Context) { u.bucket = u.probe.Inspect(ctx) },
-		func(ctx context.Context) { u.bounded = u.boundaryChanged(ctx) },
+		func(ctx context.Context) { u.boundaryChangedAt = u.boundaryChanged(ctx) },
 		func(ctx context.Context) { state = u.ask(ctx) },
 	)
 	return state
@@ -212,23 +212,23 @@ func (u *run) lookAround(ctx context.Context) (state lifecycle.State) {
 // ask asks how the run stands. A stack that does not answer must not take the
 // time that the role needs.
 func (u *run) ask(ctx context.Context) lifecycle.State {
-	ctx, cancel := eventual.Quarters(ctx, 1)
+	ctx, cancel := eventual.WithFraction(ctx, 1)
 	defer cancel()
-	defer func() { u.heard = time.Now() }()
+	defer func() { u.answeredAt = time.Now() }()
 	return u.watch.Ask(ctx)
 }
 
 // refresh asks again where what else was done meanwhile took so long that the stack
 // may have gone on since it answered.
 func (u *run) refresh(ctx context.Context, state lifecycle.State) lifecycle.State {
-	if time.Since(u.heard) < time.Second {
+	if time.Since(u.answeredAt) < time.Second {
 		return state
 	}
 	return u.ask(ctx)
 }
 
 // owns reports whether there is a role, and it is the event's.
-func (u *run) owns() bool { return u.have != nil && u.have.ownedBy(u.r.Event) }
+func (u *run) owns() bool { return u.current != nil && u.current.ownedBy(u.r.Event) }
 
 // report names the role in the verdict, whatever it will be. A rollback that
 // fails must not: CloudFormation would forget the role that replaced this one.
@@ -242,7 +242,7 @@ func (u *run) report() {
 // provider's RoleNamePrefix was another one when it was made; else nil. It may be the one
 // that an Update replaces: its Delete would fail, and CloudFormation forget it.
 func (u *run) formerRole(ctx context.Context) (*role, error) {
-	found, id := u.have, u.r.PhysicalResourceID
+	found, id := u.current, u.r.PhysicalResourceID
 	toBringBack := u.rollback && u.owns()
 	if !toBringBack && u.r.RequestType == cfn.RequestUpdate && u.provider.checkName(id) != nil && !sameName(id, u.want.name) {
 		var err error
@@ -260,36 +260,36 @@ func (u *run) formerRole(ctx context.Context) (*role, error) {
 // the external id and the tags that it is to have: more of it the function may not read.
 // What else its trust policy says, and its boundary, may be the provider's change.
 func (u *run) isBack(former *role) bool {
-	if !u.rollback || former != u.have && !sameButPrefix(u.r.Event, former.name, u.want.name) {
+	if !u.rollback || former != u.current && !sameButPrefix(u.r.Event, former.name, u.want.name) {
 		return false
 	}
 	c := u.want.compare(former, oldTagKeys(u.r.Event))
 	return policy.Demands(former.trust, u.props.ExternalID) && len(c.tag)+len(c.untag) == 0
 }
 
-// leave returns the attributes of a rollback that leaves a former role as it is: the
+// leaveFormer returns the attributes of a rollback that leaves a former role as it is: the
 // update that it undoes has failed because of the role, and changed nothing.
-func (u *run) leave(ctx context.Context, former *role) map[string]any {
+func (u *run) leaveFormer(ctx context.Context, former *role) map[string]any {
 	u.r.Log.WarnContext(ctx, "the rollback leaves the role as it is", "error", u.provider.otherPrefix(former))
 	u.want.name, u.want.arn, u.props.RoleName = former.name, former.arn, former.name
 	u.r.Report(former.name)
 	return u.attributes()
 }
 
-// accept decides whether there is anything to be done, before the first write. A
+// validate decides whether there is anything to be done, before the first write. A
 // rollback does not heed what is refused of the properties.
-func (u *run) accept(refused error) error {
+func (u *run) validate(refused error) error {
 	switch {
-	case u.have != nil && !u.owns():
-		return fmt.Errorf("the role name %s is taken by %s, owned by %s: %s", u.have.name, u.have.arn, u.have.owner(), u.regain())
-	case u.have != nil && !u.provider.administers(u.have):
-		return u.provider.otherPrefix(u.have)
-	case u.have == nil && u.provider.checkName(u.want.name) != nil:
+	case u.current != nil && !u.owns():
+		return fmt.Errorf("the role name %s is taken by %s, owned by %s: %s", u.current.name, u.current.arn, u.current.owner(), u.regain())
+	case u.current != nil && !u.provider.administers(u.current):
+		return u.provider.otherPrefix(u.current)
+	case u.current == nil && u.provider.checkName(u.want.name) != nil:
 		return u.provider.checkName(u.want.name)
 	case u.rollback:
 		return nil
-	case u.have != nil && u.have.unread != nil:
-		return u.have.unread
+	case u.current != nil && u.current.unread != nil:
+		return u.current.unread
 	case refused != nil:
 		return refused
 	case u.props.AccessMode == full && !u.provider.AllowFull:

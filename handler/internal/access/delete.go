@@ -125,7 +125,7 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 // uses asks whether the stack's resource lives and has the role. A stack that does
 // not answer must not take the time that the deletion needs.
 func uses(ctx context.Context, watch *lifecycle.Watch, name string) bool {
-	ctx, cancel := eventual.Quarters(ctx, 1)
+	ctx, cancel := eventual.WithFraction(ctx, 1)
 	defer cancel()
 	return watch.Uses(ctx, name)
 }
@@ -188,7 +188,7 @@ func (a *Access) removeLeftovers(ctx context.Context, r *customresource.Request,
 	if p.BucketOwner == "" {
 		p.BucketOwner = r.AccountID
 	}
-	ctx, cancel := eventual.Quarters(ctx, 1)
+	ctx, cancel := eventual.WithFraction(ctx, 1)
 	defer cancel()
 	probe := verify.New(a.cfg, verify.Target{Bucket: p.bucket(r.Partition), Owner: p.BucketOwner, RoleName: name, Request: present})
 	if err := probe.RemoveLeftovers(ctx); err != nil {

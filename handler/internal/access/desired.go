@@ -105,9 +105,9 @@ func (d desired) compare(r *role, oldTags []string) changes {
 	return c
 }
 
-// against returns the changes that bring back the desired state from the one
+// compareWithFormer returns the changes that bring back the desired state from the one
 // that the former properties asked for, whatever the role seems to have.
-func (d desired) against(former props, r *role, fullAccess string) changes {
+func (d desired) compareWithFormer(former props, r *role, fullAccess string) changes {
 	c := d.compare(r, nil)
 	c.trust, c.inline, c.attach = true, d.inline != nil, d.attached
 	if d.inline == nil && !slices.Contains(c.removeInline, policyName) {

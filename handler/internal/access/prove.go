@@ -26,16 +26,16 @@ func (u *run) enforces() bool {
 // apply brings the role to its desired state and proves that it can be used.
 func (u *run) apply(ctx context.Context) error {
 	u.want.allow(u.props, u.r.Partition, u.bucket.Key)
-	if u.late != nil && (u.have == nil || u.differs()) {
+	if u.late != nil && (u.current == nil || u.differs()) {
 		return u.late
 	}
-	opened, err := u.ensure(ctx, u.verifies())
+	opened, err := u.writeRole(ctx, u.verifies())
 	if err != nil {
 		return err
 	}
-	reach := u.permit
+	reach := u.writePermissions
 	if opened {
-		reach = u.prove
+		reach = u.check
 	}
 	parallel.Do(ctx, func(ctx context.Context) { err = reach(ctx) }, u.removeOlder)
 	if err != nil {
@@ -44,7 +44,7 @@ func (u *run) apply(ctx context.Context) error {
 	if err := u.restored(ctx); err != nil {
 		return err
 	}
-	if err := u.settle(ctx); err != nil {
+	if err := u.confirm(ctx); err != nil {
 		return err
 	}
 	u.log(ctx)
@@ -54,11 +54,11 @@ func (u *run) apply(ctx context.Context) error {
 	return nil
 }
 
-// prove writes the permissions and makes, as the role, the calls of an export.
+// check writes the permissions and makes, as the role, the calls of an export.
 // What does not need each other runs side by side.
-func (u *run) prove(ctx context.Context) error {
+func (u *run) check(ctx context.Context) error {
 	u.probe.Expect(verify.Lag{Changed: time.Now(), Once: u.rollback})
-	assumed, err := u.permitAndAssume(ctx)
+	assumed, err := u.writePermissionsAndAssume(ctx)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (u *run) prove(ctx context.Context) error {
 				u.probe.TryBucket(ctx)
 			}
 		},
-		func(ctx context.Context) { seen, err = u.lookAgain(ctx) },
+		func(ctx context.Context) { seen, err = u.reread(ctx) },
 	)
 	if err != nil {
 		return err
@@ -85,14 +85,14 @@ func (u *run) prove(ctx context.Context) error {
 				u.probe.TryObject(ctx)
 			}
 		},
-		func(ctx context.Context) { err = u.passOver(u.closeTrust(ctx, seen)) },
+		func(ctx context.Context) { err = u.tolerate(u.closeTrust(ctx, seen)) },
 	)
 	return err
 }
 
-// lookAgain reads the role before its trust policy is written the last time, to
+// reread reads the role before its trust policy is written the last time, to
 // see whether a later event has changed it. Nothing is later than a rollback.
-func (u *run) lookAgain(ctx context.Context) (*role, error) {
+func (u *run) reread(ctx context.Context) (*role, error) {
 	if u.rollback {
 		return nil, nil
 	}
@@ -101,14 +101,14 @@ func (u *run) lookAgain(ctx context.Context) (*role, error) {
 
 // lag tells what may explain what the role's calls are answered.
 func (u *run) lag() verify.Lag {
-	c := u.want.compare(u.have, nil)
+	c := u.want.compare(u.current, nil)
 	beside := u.changedBeside()
-	l := verify.Lag{Changed: eventual.Later(u.have.born, beside), Taken: beside, Once: u.rollback}
+	l := verify.Lag{Changed: eventual.Later(u.current.createdAt, beside), Taken: beside, Once: u.rollback}
 	if c.permissions() {
-		l.Changed = u.permitted
+		l.Changed = u.permissionsWrittenAt
 	}
 	if c.takes() {
-		l.Taken = u.permitted
+		l.Taken = u.permissionsWrittenAt
 	}
 	return l
 }
@@ -117,7 +117,7 @@ func (u *run) lag() verify.Lag {
 // is checked: that is not believed before it is out of force.
 func (u *run) narrowed() time.Time {
 	if u.changes().narrows(policy.FullAccess(u.r.Partition)) {
-		return u.permitted
+		return u.permissionsWrittenAt
 	}
 	return u.changedBeside()
 }
@@ -126,21 +126,21 @@ func (u *run) narrowed() time.Time {
 // run set out to do: by the content of its boundary, by another run, or because
 // somebody's boundary was taken from it again.
 func (u *run) changedBeside() time.Time {
-	return eventual.Later(eventual.Later(u.bounded, u.beside), u.boundaryBack.get())
+	return eventual.Later(eventual.Later(u.boundaryChangedAt, u.otherRunAt), u.boundaryRestored.get())
 }
 
-// permitAndAssume writes the permissions beside the first attempts to assume
+// writePermissionsAndAssume writes the permissions beside the first attempts to assume
 // the role, which only its trust policy decides, and beside the preparation of
 // what is to be written then.
-func (u *run) permitAndAssume(ctx context.Context) (assumed bool, err error) {
+func (u *run) writePermissionsAndAssume(ctx context.Context) (assumed bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var permitErr, assumeErr error
 	parallel.Do(ctx, func(ctx context.Context) {
-		if permitErr = u.permit(ctx); permitErr != nil {
+		if permitErr = u.writePermissions(ctx); permitErr != nil {
 			cancel()
 		}
-	}, func(ctx context.Context) { assumed, assumeErr = u.probe.Assume(ctx, u.reassert) },
+	}, func(ctx context.Context) { assumed, assumeErr = u.probe.Assume(ctx, u.reopenTrust) },
 		u.probe.Prepare)
 	if permitErr != nil {
 		return false, permitErr
@@ -148,9 +148,9 @@ func (u *run) permitAndAssume(ctx context.Context) (assumed bool, err error) {
 	return assumed, assumeErr
 }
 
-// settle takes the marker away, makes sure that the trust policy is the
+// confirm takes the marker away, makes sure that the trust policy is the
 // intended one and that the stack still wants the role.
-func (u *run) settle(ctx context.Context) error {
+func (u *run) confirm(ctx context.Context) error {
 	var state lifecycle.State
 	var trustErr error
 	parallel.Do(ctx, u.removeMarker,
@@ -161,7 +161,7 @@ func (u *run) settle(ctx context.Context) error {
 		},
 		func(ctx context.Context) { state = u.ask(ctx); u.asked = true },
 	)
-	if err := u.heed(ctx, u.refresh(ctx, state)); err != nil {
+	if err := u.stopIfSuperseded(ctx, u.refresh(ctx, state)); err != nil {
 		return err
 	}
 	if !u.rollback {
@@ -207,7 +207,7 @@ func (u *run) removeMarker(ctx context.Context) {
 // cleanUp undoes what must not outlive the run, on whatever path it ends.
 func (u *run) cleanUp(ctx context.Context) {
 	unasked := u.wrote && !u.asked
-	if !u.opened && !u.marked && !u.condemned && !unasked {
+	if !u.opened && !u.marked && !u.mustDelete && !unasked {
 		return
 	}
 	ctx, cancel := customresource.CleanUp(ctx)
@@ -215,27 +215,27 @@ func (u *run) cleanUp(ctx context.Context) {
 	parallel.Do(ctx, u.removeMarker, func(ctx context.Context) {
 		var err error
 		switch {
-		case u.condemned:
-			err = u.execute(ctx)
+		case u.mustDelete:
+			err = u.removeRole(ctx)
 		case unasked:
-			err = u.heed(ctx, u.ask(ctx))
+			err = u.stopIfSuperseded(ctx, u.ask(ctx))
 		}
 		if err != nil {
 			u.r.Log.WarnContext(ctx, "the stack went on", "role", u.want.name, "error", err)
 		}
-		u.shutOut(ctx)
+		u.closeLeftOpen(ctx)
 	})
 }
 
-// shutOut takes the verifier statement out of the trust policy where it was
+// closeLeftOpen takes the verifier statement out of the trust policy where it was
 // left in.
-func (u *run) shutOut(ctx context.Context) {
+func (u *run) closeLeftOpen(ctx context.Context) {
 	if !u.opened {
 		return
 	}
 	seen, err := u.getRole(ctx, u.want.name)
-	if u.have == nil {
-		u.have = seen // the answer to CreateRole was lost
+	if u.current == nil {
+		u.current = seen // the answer to CreateRole was lost
 	}
 	if err == nil && u.owns() {
 		err = u.closeTrust(ctx, seen)

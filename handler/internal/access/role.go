@@ -26,9 +26,9 @@ type role struct {
 	// trust is the trust policy, decoded from its URL encoding.
 	trust    string
 	boundary string
-	// born is when it was made, seen when it was read.
-	born, seen time.Time
-	tags       map[string]string
+	// createdAt is when it was made, readAt when it was read.
+	createdAt, readAt time.Time
+	tags              map[string]string
 	policies
 }
 
@@ -81,7 +81,7 @@ func (a *Access) getRole(ctx context.Context, name string) (*role, error) {
 	}
 	r := &role{
 		name: aws.ToString(out.Role.RoleName), arn: aws.ToString(out.Role.Arn), id: aws.ToString(out.Role.RoleId), trust: trust,
-		born: aws.ToTime(out.Role.CreateDate), seen: time.Now(), tags: tagMap(out.Role.Tags),
+		createdAt: aws.ToTime(out.Role.CreateDate), readAt: time.Now(), tags: tagMap(out.Role.Tags),
 	}
 	if b := out.Role.PermissionsBoundary; b != nil {
 		r.boundary = aws.ToString(b.PermissionsBoundaryArn)
@@ -143,7 +143,7 @@ func (u *run) getRoleThenPolicies(ctx context.Context, e cfn.Event, name string)
 
 // getPolicies reads the permissions of the role.
 func (a *Access) getPolicies(ctx context.Context, name string) policies {
-	ctx, cancel := eventual.Quarters(ctx, 1)
+	ctx, cancel := eventual.WithFraction(ctx, 1)
 	defer cancel()
 	var p policies
 	var own string
@@ -207,7 +207,7 @@ func (u *run) boundaryChanged(ctx context.Context) time.Time {
 	if u.provider.Boundary == "" || !u.verifies() {
 		return time.Time{}
 	}
-	ctx, cancel := eventual.Quarters(ctx, 1)
+	ctx, cancel := eventual.WithFraction(ctx, 1)
 	defer cancel()
 	var out *iam.GetPolicyOutput
 	err := awserr.WhileOptional(ctx, u.began, func(ctx context.Context) (err error) {

@@ -20,9 +20,9 @@ type unwritten struct {
 	errs []error
 }
 
-// passOver keeps what a rollback could not write until [run.restored] tells whether it
+// tolerate keeps what a rollback could not write until [run.restored] tells whether it
 // matters. For any other run it is an error at once.
-func (u *run) passOver(err error) error {
+func (u *run) tolerate(err error) error {
 	if err == nil || !u.rollback {
 		return err
 	}

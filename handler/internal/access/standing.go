@@ -17,10 +17,10 @@ import (
 // after its writes, and takes them back itself if they are wanted no more.
 // Whichever of the two comes last then leaves things as the stack wants them.
 
-// heed ends a run that its stack does not wait for any more. One that is late,
+// stopIfSuperseded ends a run that its stack does not wait for any more. One that is late,
 // because its event is delivered again after the stack has gone on, may give the
 // same answer where there is nothing to be changed.
-func (u *run) heed(ctx context.Context, state lifecycle.State) error {
+func (u *run) stopIfSuperseded(ctx context.Context, state lifecycle.State) error {
 	s := state.Standing(u.r.RequestType, u.rollback)
 	if s == lifecycle.Awaited {
 		return nil
@@ -30,13 +30,13 @@ func (u *run) heed(ctx context.Context, state lifecycle.State) error {
 	case s == lifecycle.Gone && !u.made:
 		return superseded
 	case s == lifecycle.GivenUp || s == lifecycle.Gone:
-		u.condemned = true
-		return errors.Join(superseded, u.execute(ctx))
+		u.mustDelete = true
+		return errors.Join(superseded, u.removeRole(ctx))
 	case u.late != nil || !u.wrote:
 		u.late = superseded
 		return nil //nolint:nilerr // to be late is an error only where there is something to change
 	case u.r.RequestType == cfn.RequestUpdate && !state.Replaced && !state.After:
-		return errors.Join(superseded, u.takeBack(ctx))
+		return errors.Join(superseded, u.undoUpdate(ctx))
 	}
 	return superseded
 }
@@ -51,39 +51,39 @@ func (u *run) superseded(state lifecycle.State) error {
 func (u *run) askIfFailed(ctx context.Context) error {
 	if u.wrote && !u.asked && ctx.Err() == nil {
 		u.asked = true
-		return u.heed(ctx, u.ask(ctx))
+		return u.stopIfSuperseded(ctx, u.ask(ctx))
 	}
 	return nil
 }
 
-// takeBack undoes an Update that a rollback has overtaken. CloudFormation does
+// undoUpdate undoes an Update that a rollback has overtaken. CloudFormation does
 // not know of a role that replaces another before it is told.
-func (u *run) takeBack(ctx context.Context) error {
+func (u *run) undoUpdate(ctx context.Context) error {
 	if sameName(u.want.name, u.r.PhysicalResourceID) {
-		return u.giveBack(ctx)
+		return u.restoreFormer(ctx)
 	}
-	u.condemned = true
+	u.mustDelete = true
 	u.r.Report(u.r.PhysicalResourceID)
-	return u.execute(ctx)
+	return u.removeRole(ctx)
 }
 
-// execute removes a role that is condemned. One that this run has just made may
+// removeRole removes a role that must be deleted. One that this run has just made may
 // not be seen at once.
-func (u *run) execute(ctx context.Context) error {
+func (u *run) removeRole(ctx context.Context) error {
 	doubt := eventual.InventedID
 	if !u.wrote {
 		doubt = 0
 	}
 	err := u.remove(ctx, u.r, u.want.name, doubt, nil)
 	if err == nil {
-		u.condemned = false
+		u.mustDelete = false
 	}
 	return err
 }
 
-// giveBack brings the role to what the event's old properties want, as the
+// restoreFormer brings the role to what the event's old properties want, as the
 // rollback's own Update does.
-func (u *run) giveBack(ctx context.Context) error {
+func (u *run) restoreFormer(ctx context.Context) error {
 	former := u.reversed()
 	props, _, err := decode(former.ResourceProperties)
 	if err != nil {
@@ -91,26 +91,26 @@ func (u *run) giveBack(ctx context.Context) error {
 	}
 	b := u.newRun(former, props)
 	b.rollback = true
-	if b.have, err = u.getRoleAndPolicies(ctx, former.Event, b.want.name); err != nil || !b.owns() {
+	if b.current, err = u.getRoleAndPolicies(ctx, former.Event, b.want.name); err != nil || !b.owns() {
 		return err
 	}
 	b.want.allow(b.props, former.Partition, b.probe.Inspect(ctx).Key)
-	if _, err := b.ensure(ctx, false); err != nil {
+	if _, err := b.writeRole(ctx, false); err != nil {
 		return err
 	}
 	u.opened = false
-	if err := b.permit(ctx); err != nil {
+	if err := b.writePermissions(ctx); err != nil {
 		return err
 	}
 	return b.restored(ctx)
 }
 
-// clearUp removes what the Update that is rolled back may have left without
+// removeReplacement removes what the Update that is rolled back may have left without
 // CloudFormation's knowledge: a role that replaced this one, where it never
 // answered, and what its check wrote. It is no reason to fail, and no failure is one
 // to leave it.
-func (u *run) clearUp(ctx context.Context) {
-	ctx, cancel := eventual.Quarters(ctx, 1)
+func (u *run) removeReplacement(ctx context.Context) {
+	ctx, cancel := eventual.WithFraction(ctx, 1)
 	defer cancel()
 	undone := u.reversed()
 	name := u.nameOf(undone)

@@ -30,10 +30,10 @@ func (u *run) openedTrust() policy.Document {
 	return policy.Trust(u.provider.TrustedPrincipal, u.props.ExternalID, verifier)
 }
 
-// reassert lets the function in again if another run has shut it out, unless the stack
+// reopenTrust lets the function in again if another run has shut it out, unless the stack
 // does not wait for this run any more. A policy that wants something else than this
 // run, and than what it found, belongs to a later event, which this run must not undo.
-func (u *run) reassert(ctx context.Context) error {
+func (u *run) reopenTrust(ctx context.Context) error {
 	seen, err := u.getRole(ctx, u.want.name)
 	if err != nil || seen == nil {
 		return nil //nolint:nilerr // IAM's reads lag: the role may not be there yet, and the next look tells.
@@ -47,7 +47,7 @@ func (u *run) reassert(ctx context.Context) error {
 			return u.superseded(state)
 		}
 		return u.openTrust(ctx)
-	case policy.Equal(seen.trust, u.have.trust):
+	case policy.Equal(seen.trust, u.current.trust):
 		return nil // as it was before this run: the read lags
 	}
 	return fmt.Errorf("assume role %s: %w: its trust policy was changed meanwhile", u.want.name, lifecycle.ErrSuperseded)
@@ -83,7 +83,7 @@ func (u *run) putTrust(ctx context.Context, trust string) error {
 // checkTrust waits until the trust policy is the intended one and nothing more:
 // IAM's reads lag, and another run may have yet to take its statement out.
 func (u *run) checkTrust(ctx context.Context) error {
-	ctx, cancel := eventual.Quarters(ctx, 3)
+	ctx, cancel := eventual.WithFraction(ctx, 3)
 	defer cancel()
 	var trust string
 	var until time.Time

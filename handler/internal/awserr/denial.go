@@ -30,7 +30,7 @@ const (
 	EndpointPolicy Layer = "VPC endpoint policy"
 )
 
-// A Denial is an answer that refuses a call for want of a permission.
+// A Denial is an answer that refuses a call because a permission is missing.
 type Denial struct {
 	// Action that was refused, which need not be the call's own: S3 answers a
 	// PutObject with the KMS action that the caller lacks. Empty if not told.
@@ -106,8 +106,8 @@ func asLayer(name string) Layer {
 	return Unknown
 }
 
-// OnKey reports whether the permission that is lacking is one on a KMS key.
-func (d Denial) OnKey() bool { return strings.HasPrefix(d.Action, "kms:") }
+// IsKMS reports whether the permission that is lacking is one on a KMS key.
+func (d Denial) IsKMS() bool { return strings.HasPrefix(d.Action, "kms:") }
 
 // MayLag reports whether a denial of sts:AssumeRole is what AWS answers while
 // the role and its trust policy propagate, a trust policy with a Deny among them
@@ -119,8 +119,8 @@ func (d Denial) MayLag() bool {
 // String says the denial in words that an author of a stack knows.
 func (d Denial) String() string {
 	said := "denied"
-	if d.OnKey() {
-		said = "denied for want of " + d.Action
+	if d.IsKMS() {
+		said = d.Action + " is denied"
 	}
 	who := d.by()
 	switch {
@@ -138,7 +138,7 @@ func (d Denial) String() string {
 // by names the policy that denies, as its owner knows it; empty if nobody knows.
 func (d Denial) by() string {
 	switch {
-	case d.Layer == ResourcePolicy && d.OnKey():
+	case d.Layer == ResourcePolicy && d.IsKMS():
 		return "the KMS key's policy"
 	case d.Action == assumeRole && d.Layer == IdentityPolicy:
 		return "an identity-based policy of the function's role"

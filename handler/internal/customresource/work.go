@@ -85,7 +85,7 @@ func run(ctx context.Context, h Handler, r *Request) (o outcome) {
 	}()
 	data, err := h(ctx, r)
 	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("out of time, under way was: %w", err)
+		err = fmt.Errorf("timed out during: %w", err)
 	}
 	return outcome{data, err}
 }

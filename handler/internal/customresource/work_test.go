@@ -56,7 +56,7 @@ func testWorkThatReturns(t *testing.T, left, want time.Duration) {
 		t.Errorf("the verdict came after %v, want %v", took, want)
 	}
 	got := b.verdict(t)
-	wantReason := `out of time, under way was: create role "thing-2": context deadline exceeded`
+	wantReason := `timed out during: create role "thing-2": context deadline exceeded`
 	if got.Status != "FAILED" || got.PhysicalResourceID != "thing-2" || got.Reason != wantReason {
 		t.Errorf("got %s %q %q, want FAILED %q %q", got.Status, got.PhysicalResourceID, got.Reason, "thing-2", wantReason)
 	}

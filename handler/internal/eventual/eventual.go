@@ -63,9 +63,9 @@ func Later(a, b time.Time) time.Time {
 	return b
 }
 
-// Quarters returns a context that ends when n quarters of what is left of ctx
+// WithFraction returns a context that ends when n quarters of what is left of ctx
 // are over: a call that hangs must not take all the time that there is.
-func Quarters(ctx context.Context, n int) (context.Context, context.CancelFunc) {
+func WithFraction(ctx context.Context, n int) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)

@@ -54,7 +54,7 @@ func (p *Probe) tryList(ctx context.Context) {
 		return err
 	})
 	if d, denied := awserr.AsDenial(denial); denied {
-		p.Report.Set(checkList, Warn, "allowed only below "+p.target.Bucket.Prefix+": listing the bucket is "+d.String(), p.cure(d))
+		p.Report.Set(checkList, Warn, "allowed only below "+p.target.Bucket.Prefix+": listing the bucket is "+d.String(), p.fix(d))
 		p.Report.answer(checkList, denial)
 	}
 }
@@ -185,7 +185,7 @@ func (p *Probe) tryDelete(ctx context.Context) {
 
 // repeat makes a call as long as it is refused and until says that this may pass.
 func (p *Probe) repeat(ctx context.Context, until func(error) time.Time, call func(context.Context) error) error {
-	ctx, cancel := eventual.Quarters(ctx, 3)
+	ctx, cancel := eventual.WithFraction(ctx, 3)
 	defer cancel()
 	var refusal error
 	err := eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
@@ -205,12 +205,12 @@ func (p *Probe) repeat(ctx context.Context, until func(error) time.Time, call fu
 func (p *Probe) try(ctx context.Context, check string, call func(context.Context) error) {
 	err := p.repeat(ctx, p.refusedUntil, call)
 	d, denied := awserr.AsDenial(err)
-	switch fix := p.cureOf(err); {
+	switch fix := p.fixOf(err); {
 	case err == nil && p.Report.check(check).Verdict == Warn: // what was read still holds
 	case err == nil:
 		p.Report.Set(check, Pass, p.proof(check), "")
 	case denied:
-		p.fail(check, d.OnKey(), d.String()+p.mayChange(d), p.cure(d), err)
+		p.fail(check, d.IsKMS(), d.String()+p.mayChange(d), p.fix(d), err)
 	case awserr.Answered(err):
 		p.fail(check, fix != "", "refused: "+awserr.Short(err), fix, err)
 	default:
@@ -255,7 +255,7 @@ func (p *Probe) tryNot(ctx context.Context, check, action string, call func(cont
 		p.Report.Set(check, NotTested, "does not apply to full access", "")
 		return
 	}
-	ctx, cancel := eventual.Quarters(ctx, 3)
+	ctx, cancel := eventual.WithFraction(ctx, 3)
 	defer cancel()
 	allowed := false
 	err := eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {

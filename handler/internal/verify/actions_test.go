@@ -78,7 +78,7 @@ func TestTry(t *testing.T) {
 		{name: "denied, a minute after the change", lag: aMinuteAgo, before: denied, delay: ever, verdict: Fail, detail: "nothing allows it",
 			min: eventual.RoleChanged - time.Minute, max: eventual.RoleChanged - time.Minute},
 		{name: "denied in a rollback", lag: once, before: denied, delay: ever, verdict: Fail, detail: "nothing allows it"},
-		{name: "the key denied", lag: unchanged, before: keyless, delay: ever, verdict: Fail, detail: "for want of kms:GenerateDataKey", key: Fail,
+		{name: "the key denied", lag: unchanged, before: keyless, delay: ever, verdict: Fail, detail: "kms:GenerateDataKey is denied", key: Fail,
 			min: eventual.Unchanged, max: eventual.Unchanged},
 		{name: "the key disabled", lag: changed, after: disabled, verdict: Fail, detail: "refused: KMS.DisabledException", key: Fail,
 			min: eventual.NewBucket, max: eventual.NewBucket},

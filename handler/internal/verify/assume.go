@@ -85,9 +85,9 @@ func (p *Probe) reportAssume(err error, waited time.Duration) {
 		verdict = NotTested
 	case denied && d.MayLag():
 		detail = fmt.Sprintf("still denied after %d s: the role has not propagated, or a policy denies it to the function", int(waited.Seconds()))
-		fix = p.cureAssume(d)
+		fix = p.fixAssume(d)
 	case denied:
-		detail, fix = d.String(), p.cureAssume(d)
+		detail, fix = d.String(), p.fixAssume(d)
 	}
 	p.Report.Set(CheckAssumeRole, verdict, detail, fix)
 	p.Report.answer(CheckAssumeRole, err)

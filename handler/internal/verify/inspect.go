@@ -37,7 +37,7 @@ type Bucket struct {
 
 // Inspect reads the bucket as the function, before the role is made.
 func (p *Probe) Inspect(ctx context.Context) Bucket {
-	ctx, cancel := eventual.Quarters(ctx, 1)
+	ctx, cancel := eventual.WithFraction(ctx, 1)
 	defer cancel()
 	read := func() {
 		p.Report.clearDoubts()
@@ -58,9 +58,9 @@ func (p *Probe) Inspect(ctx context.Context) Bucket {
 	return p.bucket
 }
 
-// patiently repeats a call of the function's own that the request can do without,
+// whileDenied repeats a call of the function's own that the request can do without,
 // while it is denied or the bucket is too new.
-func (p *Probe) patiently(ctx context.Context, call func(context.Context) error) error {
+func (p *Probe) whileDenied(ctx context.Context, call func(context.Context) error) error {
 	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		err := call(ctx)
 		switch {
@@ -75,7 +75,7 @@ func (p *Probe) patiently(ctx context.Context, call func(context.Context) error)
 
 // head finds out whether the bucket exists, whose it is and where.
 func (p *Probe) head(ctx context.Context) {
-	err := p.patiently(ctx, func(ctx context.Context) error {
+	err := p.whileDenied(ctx, func(ctx context.Context) error {
 		_, err := p.own.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 		return err
 	})
@@ -126,7 +126,7 @@ func (p *Probe) readEncryption(ctx context.Context) {
 		return
 	}
 	var out *s3.GetBucketEncryptionOutput
-	err := p.patiently(ctx, func(ctx context.Context) (err error) {
+	err := p.whileDenied(ctx, func(ctx context.Context) (err error) {
 		out, err = p.own.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 		return err
 	})
@@ -135,7 +135,7 @@ func (p *Probe) readEncryption(ctx context.Context) {
 	case err != nil:
 		fix := "set KmsKeyArn if the bucket's default encryption uses a customer's KMS key"
 		if d, denied := awserr.AsDenial(err); denied && p.foreign() {
-			fix = p.cureReading(d)
+			fix = p.fixReading(d)
 		}
 		p.Report.Set(CheckEncryption, Warn, "could not be read: "+awserr.Short(err), fix)
 		p.Report.answer(CheckEncryption, err)
@@ -173,7 +173,7 @@ func (p *Probe) checkWritersKey(algorithm string) {
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
 func (p *Probe) readOwnership(ctx context.Context) {
 	var out *s3.GetBucketOwnershipControlsOutput
-	err := p.patiently(ctx, func(ctx context.Context) (err error) {
+	err := p.whileDenied(ctx, func(ctx context.Context) (err error) {
 		out, err = p.own.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 		return err
 	})
@@ -207,12 +207,12 @@ func (p *Probe) readDeletability(ctx context.Context) {
 	var versioning *s3.GetBucketVersioningOutput
 	var lockErr, versioningErr error
 	parallel.Do(ctx, func(ctx context.Context) {
-		lockErr = p.patiently(ctx, func(ctx context.Context) (err error) {
+		lockErr = p.whileDenied(ctx, func(ctx context.Context) (err error) {
 			lock, err = p.own.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 			return err
 		})
 	}, func(ctx context.Context) {
-		versioningErr = p.patiently(ctx, func(ctx context.Context) (err error) {
+		versioningErr = p.whileDenied(ctx, func(ctx context.Context) (err error) {
 			versioning, err = p.own.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &p.target.Bucket.Name, ExpectedBucketOwner: &p.target.Owner})
 			return err
 		})

@@ -20,9 +20,9 @@ func (p *Probe) Prepare(ctx context.Context) {
 	if !p.writesObject() {
 		return
 	}
-	ctx, cancel := eventual.Quarters(ctx, 1)
+	ctx, cancel := eventual.WithFraction(ctx, 1)
 	defer cancel()
-	err := p.patiently(ctx, func(ctx context.Context) error {
+	err := p.whileDenied(ctx, func(ctx context.Context) error {
 		if !p.bucket.Versioned {
 			return p.removeUnversioned(ctx)
 		}
@@ -35,7 +35,7 @@ func (p *Probe) Prepare(ctx context.Context) {
 	if d, denied := awserr.AsDenial(err); denied {
 		p.bucket.Undeletable = true
 		p.Report.Set(CheckObjectLock, Warn, "the function could not delete an object again ("+d.String()+"), so that none is written to check",
-			p.cureRemoval(d))
+			p.fixRemoval(d))
 		p.Report.answer(CheckObjectLock, err)
 	}
 }
@@ -48,7 +48,7 @@ func (p *Probe) Remove(ctx context.Context) error {
 	}
 	fix := "delete the object, with all of its versions, and abort its uploads"
 	if d, denied := awserr.AsDenial(err); denied {
-		fix = p.cureRemoval(d)
+		fix = p.fixRemoval(d)
 	}
 	p.Report.Set(CheckObjectLock, Warn, "what the check wrote, "+p.marker()+", could not be removed: "+awserr.Short(err), fix)
 	p.Report.answer(CheckObjectLock, err)

@@ -39,7 +39,7 @@ type Check struct {
 	Verdict Verdict
 	// Detail says what was seen, and why where it is not a Pass.
 	Detail string
-	// Fix is what mends it: a step in a sentence, with the statement to paste.
+	// Fix is what fixes it: a step in a sentence, with the statement to paste.
 	Fix string
 	// Answer is the whole answer of AWS's that decided, for the log.
 	Answer string
@@ -165,7 +165,7 @@ func (r *Report) Err() error {
 		if c.Verdict != Fail || c.Fix == "" {
 			continue
 		}
-		fix := ". To mend " + c.Name + ": "
+		fix := ". Fix for " + c.Name + ": "
 		if encodedLen(told+fix+c.Fix) > maxReason {
 			return errors.New(told + fix + "the log says how")
 		}

@@ -48,17 +48,17 @@ func TestReport(t *testing.T) {
 			Check{Name: CheckTrustPolicy, Verdict: NotTested},
 		), "true", ""},
 		{"one failed", reportOf(Check{Name: checkPut, Verdict: Fail, Detail: "denied", Fix: "paste this"}), "false",
-			begin + "s3:PutObject: denied. To mend s3:PutObject: paste this"},
+			begin + "s3:PutObject: denied. Fix for s3:PutObject: paste this"},
 		{"a failure without a fix, and one with", reportOf(
 			Check{Name: checkList, Verdict: Fail, Detail: "refused"},
 			Check{Name: checkPut, Verdict: Fail, Detail: "denied", Fix: "paste this"},
 			Check{Name: checkPutACL, Verdict: Fail, Detail: "denied too", Fix: "paste that"},
-		), "false", begin + "s3:ListBucket: refused; s3:PutObject: denied; s3:PutObjectAcl: denied too. To mend s3:PutObject: paste this"},
+		), "false", begin + "s3:ListBucket: refused; s3:PutObject: denied; s3:PutObjectAcl: denied too. Fix for s3:PutObject: paste this"},
 		{"the same of several", reportOf(
 			Check{Name: checkList, Verdict: Fail, Detail: "denied", Fix: "paste this"},
 			Check{Name: checkPut, Verdict: Fail, Detail: "refused", Fix: "paste that"},
 			Check{Name: checkPutACL, Verdict: Fail, Detail: "denied", Fix: "paste this"},
-		), "false", begin + "s3:ListBucket, s3:PutObjectAcl: denied; s3:PutObject: refused. To mend s3:ListBucket: paste this"},
+		), "false", begin + "s3:ListBucket, s3:PutObjectAcl: denied; s3:PutObject: refused. Fix for s3:ListBucket: paste this"},
 		{"one failed that is not required", reportOf(Check{Name: CheckTrustPolicy, Verdict: Fail, Detail: "another"}), "partial",
 			begin + "TrustPolicy: another"},
 		{"a required one was not tested", reportOf(Check{Name: checkPut, Verdict: NotTested, Detail: "got no answer", Fix: "wait"}), "partial",
@@ -71,14 +71,14 @@ func TestReport(t *testing.T) {
 		{"a failure, and nobody knows about the bucket", reportOf(
 			Check{Name: CheckBucket, Verdict: NotTested, Detail: "may be another's"},
 			Check{Name: checkList, Verdict: Fail, Detail: "denied", Fix: "paste this"},
-		), "false", begin + "s3:ListBucket: denied; Bucket: may be another's. To mend s3:ListBucket: paste this"},
-		{"a warning's fix mends no failure", reportOf(
+		), "false", begin + "s3:ListBucket: denied; Bucket: may be another's. Fix for s3:ListBucket: paste this"},
+		{"a warning's fix fixes no failure", reportOf(
 			Check{Name: checkList, Verdict: Fail, Detail: "denied"},
 			Check{Name: CheckNoRead, Verdict: Warn, Detail: "allowed", Fix: "look"},
 		), "false", begin + "s3:ListBucket: denied"},
 		{"a fix that does not fit is not cut", reportOf(
 			Check{Name: checkPut, Verdict: Fail, Detail: "denied", Fix: strings.Repeat("x", maxReason)},
-		), "false", begin + "s3:PutObject: denied. To mend s3:PutObject: the log says how"},
+		), "false", begin + "s3:PutObject: denied. Fix for s3:PutObject: the log says how"},
 		{"nothing was reached", NewReport(), "partial", begin +
 			"sts:AssumeRole, s3:GetBucketLocation, s3:ListBucket, s3:PutObject, s3:PutObjectAcl, Bucket: was not reached"},
 	}

@@ -55,7 +55,7 @@ func testProbe(change ...func(*Target)) *Probe {
 
 func anotherAccounts(t *Target) { t.Owner = "999999999999" }
 
-func TestCure(t *testing.T) {
+func TestFix(t *testing.T) {
 	t.Parallel()
 	same, cross := testProbe(), testProbe(anotherAccounts)
 	same.Report.Set(CheckBucket, Pass, "", "")
@@ -73,57 +73,57 @@ func TestCure(t *testing.T) {
 	const otherKey = "arn:aws:kms:eu-west-1:123456789012:key/other"
 	tests := []struct {
 		name string
-		cure string
+		fix  string
 	}{
-		{"identity", same.cure(s3(awserr.IdentityPolicy))},
-		{"identity, explicit", same.cure(explicit(s3(awserr.IdentityPolicy)))},
-		{"bucket policy", same.cure(s3(awserr.ResourcePolicy))},
-		{"bucket policy, explicit", same.cure(explicit(s3(awserr.ResourcePolicy)))},
-		{"boundary", same.cure(s3(awserr.Boundary))},
-		{"boundary, explicit", same.cure(explicit(s3(awserr.Boundary)))},
-		{"session", same.cure(s3(awserr.SessionPolicy))},
-		{"session, explicit", same.cure(explicit(s3(awserr.SessionPolicy)))},
-		{"SCP", same.cure(s3(awserr.SCP))},
-		{"SCP, explicit", same.cure(explicit(s3(awserr.SCP)))},
-		{"RCP", same.cure(s3(awserr.RCP))},
-		{"RCP, explicit", same.cure(explicit(s3(awserr.RCP)))},
-		{"endpoint", same.cure(s3(awserr.EndpointPolicy))},
-		{"endpoint, explicit", same.cure(explicit(s3(awserr.EndpointPolicy)))},
-		{"not named", same.cure(awserr.Denial{Message: "Access Denied"})},
-		{"not named, explicit", same.cure(explicit(s3(awserr.Unknown)))},
-		{"not named, another account's bucket", cross.cure(awserr.Denial{Message: "Access Denied"})},
-		{"not named, a bucket that cannot be read", hidden.cure(awserr.Denial{Message: "Access Denied"})},
-		{"not named, explicit, a bucket that cannot be read", hidden.cure(explicit(s3(awserr.Unknown)))},
-		{"key policy or another, a bucket that cannot be read", hidden.cure(of(kms(awserr.Unknown), ""))},
-		{"key policy", same.cure(kms(awserr.ResourcePolicy))},
-		{"key policy, explicit", same.cure(explicit(kms(awserr.ResourcePolicy)))},
-		{"key policy or another", same.cure(of(kms(awserr.Unknown), ""))},
-		{"key, identity", same.cure(kms(awserr.IdentityPolicy))},
-		{"key, identity, not known", noKey.cure(kms(awserr.IdentityPolicy))},
-		{"key, identity, not known and not told", noKey.cure(of(kms(awserr.IdentityPolicy), ""))},
-		{"key, identity, another named", named.cure(of(kms(awserr.IdentityPolicy), otherKey))},
-		{"key, boundary", same.cure(kms(awserr.Boundary))},
-		{"key, boundary, not known", noKey.cure(kms(awserr.Boundary))},
-		{"key, boundary, not known and not told", noKey.cure(of(kms(awserr.Boundary), ""))},
-		{"key, SCP", same.cure(kms(awserr.SCP))},
-		{"key, SCP, explicit", same.cure(explicit(kms(awserr.SCP)))},
-		{"assume, not named", same.cureAssume(assume(awserr.Unknown))},
-		{"assume, trust", same.cureAssume(assume(awserr.TrustPolicy))},
-		{"assume, identity", same.cureAssume(assume(awserr.IdentityPolicy))},
-		{"assume, identity, explicit", same.cureAssume(explicit(assume(awserr.IdentityPolicy)))},
-		{"assume, boundary", same.cureAssume(assume(awserr.Boundary))},
-		{"assume, boundary, explicit", same.cureAssume(explicit(assume(awserr.Boundary)))},
-		{"assume, SCP", same.cureAssume(assume(awserr.SCP))},
-		{"assume, SCP, explicit", same.cureAssume(explicit(assume(awserr.SCP)))},
-		{"assume, endpoint", same.cureAssume(assume(awserr.EndpointPolicy))},
-		{"removal, bucket policy", same.cureRemoval(s3(awserr.ResourcePolicy))},
-		{"removal, bucket policy, explicit", same.cureRemoval(explicit(s3(awserr.ResourcePolicy)))},
+		{"identity", same.fix(s3(awserr.IdentityPolicy))},
+		{"identity, explicit", same.fix(explicit(s3(awserr.IdentityPolicy)))},
+		{"bucket policy", same.fix(s3(awserr.ResourcePolicy))},
+		{"bucket policy, explicit", same.fix(explicit(s3(awserr.ResourcePolicy)))},
+		{"boundary", same.fix(s3(awserr.Boundary))},
+		{"boundary, explicit", same.fix(explicit(s3(awserr.Boundary)))},
+		{"session", same.fix(s3(awserr.SessionPolicy))},
+		{"session, explicit", same.fix(explicit(s3(awserr.SessionPolicy)))},
+		{"SCP", same.fix(s3(awserr.SCP))},
+		{"SCP, explicit", same.fix(explicit(s3(awserr.SCP)))},
+		{"RCP", same.fix(s3(awserr.RCP))},
+		{"RCP, explicit", same.fix(explicit(s3(awserr.RCP)))},
+		{"endpoint", same.fix(s3(awserr.EndpointPolicy))},
+		{"endpoint, explicit", same.fix(explicit(s3(awserr.EndpointPolicy)))},
+		{"not named", same.fix(awserr.Denial{Message: "Access Denied"})},
+		{"not named, explicit", same.fix(explicit(s3(awserr.Unknown)))},
+		{"not named, another account's bucket", cross.fix(awserr.Denial{Message: "Access Denied"})},
+		{"not named, a bucket that cannot be read", hidden.fix(awserr.Denial{Message: "Access Denied"})},
+		{"not named, explicit, a bucket that cannot be read", hidden.fix(explicit(s3(awserr.Unknown)))},
+		{"key policy or another, a bucket that cannot be read", hidden.fix(of(kms(awserr.Unknown), ""))},
+		{"key policy", same.fix(kms(awserr.ResourcePolicy))},
+		{"key policy, explicit", same.fix(explicit(kms(awserr.ResourcePolicy)))},
+		{"key policy or another", same.fix(of(kms(awserr.Unknown), ""))},
+		{"key, identity", same.fix(kms(awserr.IdentityPolicy))},
+		{"key, identity, not known", noKey.fix(kms(awserr.IdentityPolicy))},
+		{"key, identity, not known and not told", noKey.fix(of(kms(awserr.IdentityPolicy), ""))},
+		{"key, identity, another named", named.fix(of(kms(awserr.IdentityPolicy), otherKey))},
+		{"key, boundary", same.fix(kms(awserr.Boundary))},
+		{"key, boundary, not known", noKey.fix(kms(awserr.Boundary))},
+		{"key, boundary, not known and not told", noKey.fix(of(kms(awserr.Boundary), ""))},
+		{"key, SCP", same.fix(kms(awserr.SCP))},
+		{"key, SCP, explicit", same.fix(explicit(kms(awserr.SCP)))},
+		{"assume, not named", same.fixAssume(assume(awserr.Unknown))},
+		{"assume, trust", same.fixAssume(assume(awserr.TrustPolicy))},
+		{"assume, identity", same.fixAssume(assume(awserr.IdentityPolicy))},
+		{"assume, identity, explicit", same.fixAssume(explicit(assume(awserr.IdentityPolicy)))},
+		{"assume, boundary", same.fixAssume(assume(awserr.Boundary))},
+		{"assume, boundary, explicit", same.fixAssume(explicit(assume(awserr.Boundary)))},
+		{"assume, SCP", same.fixAssume(assume(awserr.SCP))},
+		{"assume, SCP, explicit", same.fixAssume(explicit(assume(awserr.SCP)))},
+		{"assume, endpoint", same.fixAssume(assume(awserr.EndpointPolicy))},
+		{"removal, bucket policy", same.fixRemoval(s3(awserr.ResourcePolicy))},
+		{"removal, bucket policy, explicit", same.fixRemoval(explicit(s3(awserr.ResourcePolicy)))},
 	}
 	var got strings.Builder
 	for _, test := range tests {
-		fmt.Fprintf(&got, "%s\n\t%s\n", test.name, test.cure)
+		fmt.Fprintf(&got, "%s\n\t%s\n", test.name, test.fix)
 	}
-	path := filepath.Join("testdata", "cures.txt")
+	path := filepath.Join("testdata", "fixes.txt")
 	if *update {
 		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -138,26 +138,26 @@ func TestCure(t *testing.T) {
 	}
 }
 
-// Whatever is denied and by whom: there is a cure, nothing in it is left blank,
+// Whatever is denied and by whom: there is a fix, nothing in it is left blank,
 // and the statement in it can be pasted.
-func TestCureCanBePasted(t *testing.T) {
+func TestFixCanBePasted(t *testing.T) {
 	t.Parallel()
 	layers := []awserr.Layer{awserr.Unknown, awserr.IdentityPolicy, awserr.ResourcePolicy, awserr.TrustPolicy, awserr.Boundary, awserr.SessionPolicy, awserr.SCP, awserr.RCP, awserr.EndpointPolicy}
 	probes := map[string]*Probe{"same account": testProbe(), "another account": testProbe(anotherAccounts), "key not known": testProbe()}
 	probes["key not known"].bucket.Key = policy.Key{}
 	probes["no boundary of the provider"] = testProbe(func(t *Target) { t.Boundary = "" })
 	for name, p := range probes {
-		cures := map[string]func(awserr.Denial) string{
-			checkPut: p.cure, kmsWrite: p.cure, CheckAssumeRole: p.cureAssume, "s3:DeleteObject": p.cureRemoval,
+		fixes := map[string]func(awserr.Denial) string{
+			checkPut: p.fix, kmsWrite: p.fix, CheckAssumeRole: p.fixAssume, "s3:DeleteObject": p.fixRemoval,
 		}
-		for action, cure := range cures {
+		for action, fix := range fixes {
 			for _, layer := range layers {
 				for _, d := range []awserr.Denial{
 					{Action: action, Layer: layer}, {Action: action, Layer: layer, Explicit: true}, {Action: action, Layer: layer, Resource: testKey},
 				} {
 					t.Run(fmt.Sprintf("%s/%s/%s/explicit=%t/%s", name, action, layer, d.Explicit, d.Resource), func(t *testing.T) {
 						t.Parallel()
-						checkCure(t, cure(d))
+						checkFix(t, fix(d))
 					})
 				}
 			}
@@ -165,7 +165,7 @@ func TestCureCanBePasted(t *testing.T) {
 	}
 }
 
-func checkCure(t *testing.T, text string) {
+func checkFix(t *testing.T, text string) {
 	t.Helper()
 	words, pasted, found := strings.Cut(text, "{")
 	if words == "" || strings.Contains(words, "  ") || strings.Contains(words, " :") || strings.Contains(words, " ,") {
@@ -192,7 +192,7 @@ func checkCure(t *testing.T, text string) {
 
 // It is the function that assumes the role, not the role: what limits that is
 // in the function's policies, its boundary, or a policy that must let it in.
-func TestCureOfAssumeRoleIsTheFunctions(t *testing.T) {
+func TestFixOfAssumeRoleIsTheFunctions(t *testing.T) {
 	t.Parallel()
 	p := testProbe()
 	for _, d := range []awserr.Denial{
@@ -207,7 +207,7 @@ func TestCureOfAssumeRoleIsTheFunctions(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s/explicit=%t", d.Layer, d.Explicit), func(t *testing.T) {
 			t.Parallel()
-			got := p.cureAssume(d)
+			got := p.fixAssume(d)
 			if strings.Contains(got, `"aws:PrincipalArn":"`+testRole) {
 				t.Errorf("exempts the role that is assumed, which is not the caller: %s", got)
 			}
@@ -222,17 +222,17 @@ func TestCureOfAssumeRoleIsTheFunctions(t *testing.T) {
 }
 
 // A statement for the account, in the policy of a bucket or key, leaves the
-// decision to the account's identity policies: it mends no denial by these.
+// decision to the account's identity policies: it resolves no denial by these.
 // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html#key-policy-default-allow-root-enable-iam
-func TestCureOfIdentityIsInNoResourcePolicy(t *testing.T) {
+func TestFixOfIdentityIsInNoResourcePolicy(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]*Probe{"same account": testProbe(), "another account": testProbe(anotherAccounts)} {
-		for action, cure := range map[string]func(awserr.Denial) string{
-			checkPut: p.cure, kmsWrite: p.cure, CheckAssumeRole: p.cureAssume, "s3:DeleteObject": p.cureRemoval,
+		for action, fix := range map[string]func(awserr.Denial) string{
+			checkPut: p.fix, kmsWrite: p.fix, CheckAssumeRole: p.fixAssume, "s3:DeleteObject": p.fixRemoval,
 		} {
 			t.Run(name+"/"+action, func(t *testing.T) {
 				t.Parallel()
-				if got := cure(awserr.Denial{Action: action, Layer: awserr.IdentityPolicy}); strings.Contains(got, `"Principal"`) {
+				if got := fix(awserr.Denial{Action: action, Layer: awserr.IdentityPolicy}); strings.Contains(got, `"Principal"`) {
 					t.Errorf("got %s", got)
 				}
 			})

@@ -1,6 +1,6 @@
 package policy
 
-// What an author pastes into a policy to mend a denial. In a policy of another
+// What an author pastes into a policy to resolve a denial. In a policy of another
 // owner it names the roles by the condition key aws:PrincipalArn below their
 // account's root, since a resource policy that names a role which does not
 // exist is refused. The ARNs of roles may be patterns: ArnEquals and ArnLike

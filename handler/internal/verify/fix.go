@@ -24,12 +24,12 @@ type subject struct {
 	grant    policy.Statement
 }
 
-// cure returns what mends a denial of the role's calls: where to go, and the
+// fix returns what resolves a denial of the role's calls: where to go, and the
 // statement or condition to paste there. It gives all permissions of a kind at
-// once, so that one paste mends several checks. The role is named by a
+// once, so that one paste fixes several checks. The role is named by a
 // condition and not as the principal, for it is gone again when the author
 // pastes: a policy that names a role which does not exist is refused.
-func (p *Probe) cure(d awserr.Denial) string {
+func (p *Probe) fix(d awserr.Denial) string {
 	t, key := p.target, p.bucket.Key
 	s := subject{
 		name: "the role", arn: t.RolePattern, boundary: "of the role",
@@ -38,10 +38,10 @@ func (p *Probe) cure(d awserr.Denial) string {
 	if t.Boundary != "" {
 		s.boundary = t.Boundary
 	}
-	if d.OnKey() && p.writersKey {
+	if d.IsKMS() && p.writersKey {
 		return ownersKey
 	}
-	if d.OnKey() {
+	if d.IsKMS() {
 		if key.ARN == "" {
 			key = policy.Key{ARN: d.Resource, Region: p.region}
 		}
@@ -55,19 +55,19 @@ func (p *Probe) cure(d awserr.Denial) string {
 	switch {
 	case d.Layer == awserr.IdentityPolicy && d.Explicit:
 		return "somebody put another policy on the role while it was checked: find what did, then try again, which removes that policy"
-	case d.Layer == awserr.IdentityPolicy && d.OnKey() && (d.Resource != key.ARN || t.Key == "" && p.bucket.Key.ARN == ""):
+	case d.Layer == awserr.IdentityPolicy && d.IsKMS() && (d.Resource != key.ARN || t.Key == "" && p.bucket.Key.ARN == ""):
 		return "set KmsKeyArn to " + cmp.Or(d.Resource, "the ARN of the KMS key that encrypts the bucket by default")
 	case d.Layer == awserr.IdentityPolicy:
 		return "the role's own policy was changed while it was checked, or takes longer to be in force: try again (a stack that exists: with another VerificationTrigger)"
-	case d.Layer == awserr.Unknown && !d.Explicit && !d.OnKey() && p.Report.check(CheckBucket).Verdict == NotTested:
+	case d.Layer == awserr.Unknown && !d.Explicit && !d.IsKMS() && p.Report.check(CheckBucket).Verdict == NotTested:
 		return fmt.Sprintf("set BucketOwner to the account that owns the bucket; if that is not %s, its owner adds to %s: %s", t.Account, s.resource, s.grant)
 	}
-	return s.cure(d)
+	return s.fix(d)
 }
 
-// cureAssume returns what mends a denial of sts:AssumeRole, which is the
+// fixAssume returns what resolves a denial of sts:AssumeRole, which is the
 // function's call.
-func (p *Probe) cureAssume(d awserr.Denial) string {
+func (p *Probe) fixAssume(d awserr.Denial) string {
 	t := p.target
 	s := subject{
 		name: "the function's role", arn: lasting(t.Verifier), boundary: "of the function's role",
@@ -76,31 +76,31 @@ func (p *Probe) cureAssume(d awserr.Denial) string {
 	if d.MayLag() {
 		return "try again, for IAM may need longer than usual; if it stays denied, look for what denies sts:AssumeRole to " + t.Verifier
 	}
-	return s.cure(d)
+	return s.fix(d)
 }
 
-// cureRemoval returns what lets the function take the marker away.
-func (p *Probe) cureRemoval(d awserr.Denial) string {
+// fixRemoval returns what lets the function take the marker away.
+func (p *Probe) fixRemoval(d awserr.Denial) string {
 	t := p.target
-	return p.cureOwn(d, policy.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
+	return p.fixOwn(d, policy.Allow([]string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"},
 		t.Bucket.ARN()+"/"+t.Bucket.Prefix+markerFolder+"*"))
 }
 
-// cureReading returns what lets the function read what decides on the exports of
+// fixReading returns what lets the function read what decides on the exports of
 // another account's bucket.
-func (p *Probe) cureReading(d awserr.Denial) string {
-	return p.cureOwn(d, policy.Allow([]string{"s3:GetEncryptionConfiguration", "s3:GetBucketOwnershipControls"}, p.target.Bucket.ARN()))
+func (p *Probe) fixReading(d awserr.Denial) string {
+	return p.fixOwn(d, policy.Allow([]string{"s3:GetEncryptionConfiguration", "s3:GetBucketOwnershipControls"}, p.target.Bucket.ARN()))
 }
 
-// cureOwn returns what mends a denial of a call of the function's own to the bucket.
-func (p *Probe) cureOwn(d awserr.Denial, lacks policy.Statement) string {
+// fixOwn returns what resolves a denial of a call of the function's own to the bucket.
+func (p *Probe) fixOwn(d awserr.Denial, lacks policy.Statement) string {
 	t := p.target
 	s := subject{
 		name: "the function's role", arn: lasting(t.Verifier), boundary: "of the function's role",
 		lacks: lacks, resource: "the bucket policy of " + t.Bucket.Name,
 	}
 	s.grant = policy.Grant(s.lacks, t.Bucket.Partition, t.Account, s.arn)
-	return s.cure(d)
+	return s.fix(d)
 }
 
 // madeUp is the end of the names that CloudFormation makes up.
@@ -116,10 +116,10 @@ func lasting(arn string) string {
 	return arn
 }
 
-// cure returns what mends a denial by a policy of somebody else's.
-func (s subject) cure(d awserr.Denial) string {
+// fix returns what resolves a denial by a policy of somebody else's.
+func (s subject) fix(d awserr.Denial) string {
 	if d.Explicit {
-		return fmt.Sprintf("spare %s from the Deny in %s, by this in its Condition: %s", s.name, s.holder(d.Layer), policy.Exempt(s.arn))
+		return fmt.Sprintf("exempt %s from the Deny statement in %s: add to its Condition %s", s.name, s.holder(d.Layer), policy.Exempt(s.arn))
 	}
 	switch d.Layer {
 	case awserr.IdentityPolicy, awserr.Boundary, awserr.SessionPolicy:
@@ -159,7 +159,7 @@ func (s subject) holder(l awserr.Layer) string {
 	}
 }
 
-// keyStates are the steps that mend a key which nobody can use as it is.
+// keyStates are the steps that repair a key which nobody can use as it is.
 // https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 func keyStates() map[string]string {
 	return map[string]string{
@@ -169,8 +169,8 @@ func keyStates() map[string]string {
 	}
 }
 
-// cureOf returns what mends a refusal that is no denial, if that is known.
-func (p *Probe) cureOf(err error) string {
+// fixOf returns what resolves a refusal that is no denial, if that is known.
+func (p *Probe) fixOf(err error) string {
 	fix := keyStates()[awserr.Code(err)]
 	if fix != "" && p.writersKey {
 		return ownersKey
