@@ -83,6 +83,11 @@ func TestProvidersApart(t *testing.T) {
 					}
 					roles = append(roles, e.Roles()[aws.RoleKey(account, s.Resources[logicalID].PhysicalID)])
 				}
+				here.Cloud.Edit(func(s *aws.State) {
+					for _, r := range roles {
+						s.Roles[aws.RoleKey(account, r.Name)].Trust = trustAccount // else it is what denies
+					}
+				})
 				for i, e := range providers {
 					function := e.as(e.functionOf(fmt.Sprint("provider-", i)))
 					function.wantDenied(function.attacksOnRole(roles[1-i].ARN(), &roles[i].Boundary))
@@ -230,14 +235,14 @@ func (i intruder) attacksOnBuckets() []attack {
 // attacksBesides are attempts on what else is in the account.
 func (i intruder) attacksBesides() []attack {
 	list := []attack{
+		{"assume a role of another account", on(i.sts.AssumeRole, sts.AssumeRoleInput{RoleArn: sdk.String(strangersRole), RoleSessionName: sdk.String("intruder")})},
 		{"read a secret", on(i.secrets.GetSecretValue, secretsmanager.GetSecretValueInput{SecretId: sdk.String(oldSecretARN)})},
 	}
 	here := region + ":" + account + ":"
 	for resource, actions := range map[string]string{
 		"*":                                    "iam:ListRoles iam:CreateServiceLinkedRole s3:ListAllMyBuckets cloudformation:ListStacks logs:DescribeLogGroups",
 		"arn:aws:iam::" + account + ":user/me": "iam:CreateUser iam:CreateAccessKey iam:AttachUserPolicy",
-		"arn:aws:iam::" + account + ":policy/bitmovin":   "iam:CreatePolicy",
-		"arn:aws:iam::999999999999:role/" + prefix + "x": "sts:AssumeRole",
+		"arn:aws:iam::" + account + ":policy/bitmovin": "iam:CreatePolicy",
 		oldSecretARN: "secretsmanager:DescribeSecret secretsmanager:PutSecretValue",
 		"arn:aws:ssm:" + here + "parameter/other":             "ssm:GetParameter",
 		"arn:aws:lambda:" + here + "function:" + stackName:    "lambda:InvokeFunction lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:AddPermission",

@@ -38,6 +38,8 @@ const (
 	pathRole     = rolesARN + prefix + "path/" + prefix + "other-role-2"
 	// unboundedRole has the provider's prefix, and somebody has made it without a boundary.
 	unboundedRole = rolesARN + prefix + "unbounded"
+	// strangersRole is another account's, and trusts this one.
+	strangersRole = "arn:aws:iam::" + otherAccount + ":role/" + prefix + "foreign"
 	bitmovinUser  = "arn:aws:iam::630681592166:user/bitmovinCustomerS3Access"
 	fullAccess    = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 	// privateBucket does not begin with AllowedBucketPrefix.
@@ -54,15 +56,10 @@ func newIntruderEnv(t *testing.T, deploy func(*env)) *env {
 	deploy(e)
 	e.addKey()
 	e.AddAPIKeys()
+	for _, arn := range []string{adminRole, otherRole, capitalsRole, pathRole, unboundedRole, strangersRole} {
+		e.addAdministrator(arn)
+	}
 	e.Cloud.Edit(func(s *aws.State) {
-		for _, arn := range []string{adminRole, otherRole, capitalsRole, pathRole, unboundedRole} {
-			name := nameIn(arn)
-			e.Kept[aws.RoleKey(account, name)] = true
-			s.Roles[aws.RoleKey(account, name)] = &aws.Role{
-				Account: account, Name: name, Path: "/" + strings.TrimSuffix(strings.TrimPrefix(arn, rolesARN), name), Trust: trustAccount,
-				Inline: map[string]string{"All": anything}, Attached: []string{administratorAccess}, Tags: map[string]string{"owner": "platform"},
-			}
-		}
 		addHouseBoundary(s, allowAll)
 		s.Buckets[privateBucket] = &aws.Bucket{Name: privateBucket, Account: account, Region: region, Ownership: "BucketOwnerEnforced"}
 		for _, name := range []string{bucketName, privateBucket} {
