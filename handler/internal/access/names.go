@@ -78,8 +78,8 @@ func guidSegment(stackID string) string {
 
 // derivedExternalID returns the external id of a resource whose author gives
 // none: a UUID of the custom version 8 (RFC 9562), the same on every attempt.
-// It cannot be computed from the role's name or ARN, which hold no more of the
-// stack's id than the first segment of its GUID, in the default prefix.
+// It cannot be computed from the role's name or ARN: of the stack's id they hold
+// nothing but the segment in the template's default prefix.
 func derivedExternalID(r *customresource.Request) string {
 	sum := derive("external id", r.Event)
 	sum[6] = sum[6]&0x0f | 0x80

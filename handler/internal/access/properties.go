@@ -34,7 +34,7 @@ func (p props) bucket(partition string) policy.Bucket {
 var (
 	validExternalID = lifecycle.Counted(lifecycle.Matching(`^[\w+=,.@:/-]+$`), 2, 512)
 	validRoleName   = lifecycle.Counted(lifecycle.Matching(`^[\w+=,.@-]+$`), 1, maxRoleName)
-	// bitmovin in it keeps the prefix off the roles of services and of everyone else.
+	// bitmovin in it keeps the prefix off the roles of services, and of those that have nothing to do with Bitmovin.
 	validRoleNamePrefix = lifecycle.Counted(lifecycle.Matching(`^[\w+=,.@-]*bitmovin[\w+=,.@-]*-$`), 9, 32)
 	validAccount        = lifecycle.Matching(`^\d{12}$`)
 	validKey            = lifecycle.Matching(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key/[\w-]+|alias/[\w/-]+)$`)
