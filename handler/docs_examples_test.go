@@ -167,6 +167,31 @@ func without(tb testing.TB, template, sid string) string {
 	return before + rest
 }
 
+// TestOwnersLetInOneProvider: with a provider's prefix, the owner of a bucket lets in the roles of
+// that provider alone.
+func TestOwnersLetInOneProvider(t *testing.T) {
+	harness.Bubble(t, func(t *testing.T) {
+		x := newExamples(t, "")
+		stacks := crossAccount()
+		owner := stacks[0]
+		letIn := func(prefix string) {
+			owner.parameters["RoleNamePrefix"] = prefix
+			if err := x.deploy(owner, x.text(owner)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		letIn("bitmovin-export-other-")
+		if err := x.deploy(stacks[1], x.text(stacks[1])); err == nil || !strings.Contains(err.Error(), "add to the bucket policy") {
+			t.Errorf("error %v, want one that asks the owner", err)
+		}
+		x.Delete("cross-account-access")
+		letIn(x.Stack(exampleProvider).Outputs["RoleNamePrefix"])
+		if err := x.deploy(stacks[1], x.text(stacks[1])); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestProviderServesItsBucketsAlone: a stack that uses the provider of another
 // cannot name a bucket that AllowedBucketPrefix leaves out.
 func TestProviderServesItsBucketsAlone(t *testing.T) {
