@@ -6,9 +6,9 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 )
 
 // ResourceType is the resource type that [Access] provides.
@@ -17,14 +17,14 @@ const ResourceType = "Custom::BitmovinExportAccess"
 // Access makes, converges and removes the export roles of one provider.
 type Access struct {
 	cfg      aws.Config
-	iam      *iam.Client
+	roles    *role.Client
 	stacks   *cloudformation.Client
 	provider Provider
 }
 
 // New returns the Access of a provider whose calls are made with cfg.
 func New(cfg aws.Config, p Provider) *Access {
-	return &Access{cfg: cfg, iam: iam.NewFromConfig(cfg), stacks: cloudformation.NewFromConfig(cfg), provider: p}
+	return &Access{cfg: cfg, roles: role.NewClient(cfg), stacks: cloudformation.NewFromConfig(cfg), provider: p}
 }
 
 // Handle is the [customresource.Handler] of [ResourceType]. The physical id is

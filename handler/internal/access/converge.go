@@ -15,6 +15,7 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -35,8 +36,8 @@ type run struct {
 	probe  *verify.Probe
 	bucket verify.Bucket
 	// current is the role as it was found or made; nil if there is none.
-	current *role
-	want    desired
+	current *role.Role
+	want    role.Desired
 
 	// boundaryChangedAt is when the content of the provider's boundary was changed, and
 	// permissionsWrittenAt when the role's permissions were written. Both are zero if they were not.
@@ -94,7 +95,7 @@ func (a *Access) converge(ctx context.Context, r *customresource.Request) (_ map
 	if err != nil {
 		return nil, errors.Join(err, u.askIfFailed(ctx))
 	}
-	r.Report(u.current.name)
+	r.Report(u.current.Name)
 	return u.attributes(), nil
 }
 
@@ -110,7 +111,7 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 	if derived {
 		props.RoleName = a.derivedNameOf(r)
 	}
-	if sameName(props.RoleName, r.PhysicalResourceID) {
+	if role.SameName(props.RoleName, r.PhysicalResourceID) {
 		props.RoleName = r.PhysicalResourceID
 	}
 	u := &run{Access: a, r: r, props: props, began: time.Now(), watch: lifecycle.NewWatch(a.stacks, r, props.RoleName)}
@@ -120,8 +121,8 @@ func (a *Access) newRun(r *customresource.Request, props props) *run {
 		Owner:       props.BucketOwner,
 		Account:     r.AccountID,
 		RoleName:    props.RoleName,
-		RoleARN:     u.want.arn,
-		RolePattern: pattern(u.want.arn, a.provider.RoleNamePrefix, r, derived),
+		RoleARN:     u.want.ARN,
+		RolePattern: pattern(u.want.ARN, a.provider.RoleNamePrefix, r, derived),
 		ExternalID:  props.ExternalID,
 		Verifier:    a.provider.Verifier,
 		Boundary:    a.provider.Boundary,
@@ -156,7 +157,7 @@ func (u *run) readState(ctx context.Context) error {
 		return err
 	}
 	if u.owns() {
-		u.rename(u.current.name)
+		u.rename(u.current.Name)
 	}
 	if u.watch.GaveUp(state) {
 		state = u.readRest(ctx)
@@ -181,20 +182,20 @@ func (u *run) readState(ctx context.Context) error {
 // rename takes the event's own role for the wanted one under the name that it has: names
 // are one to IAM whatever their case, and ARNs are not.
 func (u *run) rename(name string) {
-	if name == u.want.name {
+	if name == u.want.Name {
 		return
 	}
-	u.want.arn = strings.TrimSuffix(u.want.arn, u.want.name) + name
-	u.want.name, u.props.RoleName = name, name
-	u.probe.Rename(name, u.want.arn)
+	u.want.ARN = strings.TrimSuffix(u.want.ARN, u.want.Name) + name
+	u.want.Name, u.props.RoleName = name, name
+	u.probe.Rename(name, u.want.ARN)
 }
 
 // noticeOtherRuns looks for another run in the trust policy, such as of the same event. A Create
 // finds a role only that an attempt of its own has made, and takes nothing from it.
 func (u *run) noticeOtherRuns() {
-	opening, _ := policy.CutVerifier(u.current.trust, u.provider.Verifier)
+	opening, _ := policy.CutVerifier(u.current.Trust, u.provider.Verifier)
 	if time.Now().Before(opening.Until) && u.r.RequestType == cfn.RequestUpdate {
-		u.otherRunAt = u.current.readAt
+		u.otherRunAt = u.current.ReadAt
 	}
 }
 
@@ -228,29 +229,29 @@ func (u *run) refresh(ctx context.Context, state lifecycle.State) lifecycle.Stat
 }
 
 // owns reports whether there is a role, and it is the event's.
-func (u *run) owns() bool { return u.current != nil && u.current.ownedBy(u.r.Event) }
+func (u *run) owns() bool { return u.current != nil && ownedBy(u.current, u.r.Event) }
 
 // report names the role in the verdict, whatever it will be. A rollback that
 // fails must not: CloudFormation would forget the role that replaced this one.
 func (u *run) report() {
 	if !u.rollback {
-		u.r.Report(u.want.name)
+		u.r.Report(u.want.Name)
 	}
 }
 
 // formerRole returns the role of the resource if the function may not write it, for the
 // provider's RoleNamePrefix was another one when it was made; else nil. It may be the one
 // that an Update replaces: its Delete would fail, and CloudFormation forget it.
-func (u *run) formerRole(ctx context.Context) (*role, error) {
+func (u *run) formerRole(ctx context.Context) (*role.Role, error) {
 	found, id := u.current, u.r.PhysicalResourceID
 	toBringBack := u.rollback && u.owns()
-	if !toBringBack && u.r.RequestType == cfn.RequestUpdate && u.provider.checkName(id) != nil && !sameName(id, u.want.name) {
+	if !toBringBack && u.r.RequestType == cfn.RequestUpdate && u.provider.checkName(id) != nil && !role.SameName(id, u.want.Name) {
 		var err error
 		if found, err = u.getRole(ctx, id); err != nil {
 			return nil, err
 		}
 	}
-	if found == nil || !found.ownedBy(u.r.Event) || u.provider.administers(found) {
+	if found == nil || !ownedBy(found, u.r.Event) || u.provider.administers(found) {
 		return nil, nil
 	}
 	return found, nil
@@ -259,20 +260,20 @@ func (u *run) formerRole(ctx context.Context) (*role, error) {
 // isBack reports whether a former role is the one that a rollback is to bring back, with
 // the external id and the tags that it is to have: more of it the function may not read.
 // What else its trust policy says, and its boundary, may be the provider's change.
-func (u *run) isBack(former *role) bool {
-	if !u.rollback || former != u.current && !sameButPrefix(u.r.Event, former.name, u.want.name) {
+func (u *run) isBack(former *role.Role) bool {
+	if !u.rollback || former != u.current && !sameButPrefix(u.r.Event, former.Name, u.want.Name) {
 		return false
 	}
-	c := u.want.compare(former, oldTagKeys(u.r.Event))
-	return policy.Demands(former.trust, u.props.ExternalID) && len(c.tag)+len(c.untag) == 0
+	c := u.want.Compare(former, oldTagKeys(u.r.Event))
+	return policy.Demands(former.Trust, u.props.ExternalID) && len(c.Tag)+len(c.Untag) == 0
 }
 
 // leaveFormer returns the attributes of a rollback that leaves a former role as it is: the
 // update that it undoes has failed because of the role, and changed nothing.
-func (u *run) leaveFormer(ctx context.Context, former *role) map[string]any {
+func (u *run) leaveFormer(ctx context.Context, former *role.Role) map[string]any {
 	u.r.Log.WarnContext(ctx, "the rollback leaves the role as it is", "error", u.provider.otherPrefix(former))
-	u.want.name, u.want.arn, u.props.RoleName = former.name, former.arn, former.name
-	u.r.Report(former.name)
+	u.want.Name, u.want.ARN, u.props.RoleName = former.Name, former.ARN, former.Name
+	u.r.Report(former.Name)
 	return u.attributes()
 }
 
@@ -281,15 +282,15 @@ func (u *run) leaveFormer(ctx context.Context, former *role) map[string]any {
 func (u *run) validate(refused error) error {
 	switch {
 	case u.current != nil && !u.owns():
-		return fmt.Errorf("the role name %s is taken by %s, owned by %s: %s", u.current.name, u.current.arn, u.current.owner(), u.regain())
+		return fmt.Errorf("the role name %s is taken by %s, owned by %s: %s", u.current.Name, u.current.ARN, ownerOf(u.current), u.regain())
 	case u.current != nil && !u.provider.administers(u.current):
 		return u.provider.otherPrefix(u.current)
-	case u.current == nil && u.provider.checkName(u.want.name) != nil:
-		return u.provider.checkName(u.want.name)
+	case u.current == nil && u.provider.checkName(u.want.Name) != nil:
+		return u.provider.checkName(u.want.Name)
 	case u.rollback:
 		return nil
-	case u.current != nil && u.current.unread != nil:
-		return u.current.unread
+	case u.current != nil && u.current.Unread != nil:
+		return u.current.Unread
 	case refused != nil:
 		return refused
 	case u.props.AccessMode == full && !u.provider.AllowFull:
@@ -303,7 +304,7 @@ func (u *run) validate(refused error) error {
 // regain says what to do about a role of the wanted name that is not the event's. The
 // one that an Update or a rollback is about was, and has lost its tags or was made again.
 func (u *run) regain() string {
-	if !sameName(u.want.name, u.r.PhysicalResourceID) {
+	if !role.SameName(u.want.Name, u.r.PhysicalResourceID) {
 		return "choose another RoleName"
 	}
 	return fmt.Sprintf("if it is this resource's, give it back the tags %s %s and %s %s; else delete it, or choose another RoleName",
@@ -317,7 +318,7 @@ func (u *run) attributes() map[string]any {
 		verified, checks = u.probe.Report.AccessVerified(), u.probe.Report.String()
 	}
 	return map[string]any{
-		"RoleArn":        u.want.arn,
+		"RoleArn":        u.want.ARN,
 		"ExternalId":     u.props.ExternalID,
 		"BucketRegion":   u.bucket.Region,
 		"AccessVerified": verified,
@@ -335,7 +336,7 @@ func (u *run) outputRequest() string {
 		RoleARN        string `json:"roleArn"`
 		ExternalID     string `json:"externalId"`
 		ExternalIDMode string `json:"externalIdMode"`
-	}{u.props.RoleName, u.props.BucketName, u.want.arn, u.props.ExternalID, "CUSTOM"})
+	}{u.props.RoleName, u.props.BucketName, u.want.ARN, u.props.ExternalID, "CUSTOM"})
 	if err != nil {
 		panic(fmt.Sprintf("encode the output request: %v", err))
 	}

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -32,7 +30,7 @@ func (a *Access) delete(ctx context.Context, r *customresource.Request) error {
 	for _, name := range a.candidates(r) {
 		removals = append(removals, func(ctx context.Context) error {
 			err := a.remove(ctx, r, name, doubt, watch)
-			if errors.Is(err, errInUse) && !sameName(name, r.PhysicalResourceID) {
+			if errors.Is(err, errInUse) && !role.SameName(name, r.PhysicalResourceID) {
 				r.Log.WarnContext(ctx, "the role of that name is another incarnation's, which is complete, and is left alone", "error", err)
 				return nil
 			}
@@ -56,7 +54,7 @@ func (a *Access) candidates(r *customresource.Request) []string {
 		names = append(names, r.PhysicalResourceID)
 	}
 	noRole := len(names) == 0 || lifecycle.MadeUp(r, r.PhysicalResourceID)
-	if name := a.nameOf(r); noRole && validRoleName(name) && !sameName(name, r.PhysicalResourceID) {
+	if name := a.nameOf(r); noRole && validRoleName(name) && !role.SameName(name, r.PhysicalResourceID) {
 		names = append(names, name)
 	}
 	return names
@@ -81,10 +79,10 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 	var taken time.Time // when the role was first deleted
 	return eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, err error) {
 		asked := time.Now()
-		var found *role
+		var found *role.Role
 		used := false
 		parallel.Do(ctx,
-			func(ctx context.Context) { found, err = a.getRoleWith(ctx, r.Event, name, a.listPolicies) },
+			func(ctx context.Context) { found, err = a.getRoleWith(ctx, r.Event, name, a.roles.ListPolicies) },
 			func(ctx context.Context) { used = watch != nil && uses(ctx, watch, name) },
 		)
 		switch {
@@ -95,9 +93,9 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 		case found == nil:
 			a.removeLeftovers(ctx, r, name, "")
 			return time.Time{}, nil
-		case !found.ownedBy(r.Event):
-			r.Log.WarnContext(ctx, "role is not this resource's and is left alone", "role", found.arn, "owner", found.owner())
-			if found.tags[tagStackID] == "" { // else its owner may be checking it
+		case !ownedBy(found, r.Event):
+			r.Log.WarnContext(ctx, "role is not this resource's and is left alone", "role", found.ARN, "owner", ownerOf(found))
+			if found.Tags[tagStackID] == "" { // else its owner may be checking it
 				a.removeLeftovers(ctx, r, name, "")
 			}
 			return time.Time{}, nil
@@ -105,8 +103,8 @@ func (a *Access) remove(ctx context.Context, r *customresource.Request, name str
 			return time.Time{}, a.provider.otherPrefix(found)
 		case used:
 			return begun.Add(eventual.OtherIncarnation), fmt.Errorf("delete role %s: %w", name, errInUse)
-		case found.unread != nil:
-			return time.Time{}, found.unread
+		case found.Unread != nil:
+			return time.Time{}, found.Unread
 		}
 		if taken.IsZero() {
 			taken = time.Now()
@@ -135,46 +133,25 @@ func uses(ctx context.Context, watch *lifecycle.Watch, name string) bool {
 // show that role. Else what counts is not what was answered: the answer to a call
 // that had its effect may be lost, and another run may delete the same role. While the
 // role is there another try is worth it, for a policy may have been added meanwhile.
-func (a *Access) take(ctx context.Context, r *customresource.Request, found *role) (gone bool, err error) {
-	if err = a.strip(ctx, found); err == nil {
+func (a *Access) take(ctx context.Context, r *customresource.Request, found *role.Role) (gone bool, err error) {
+	if err = a.roles.Strip(ctx, found); err == nil {
 		parallel.Do(ctx,
-			func(ctx context.Context) { err = a.deleteRole(ctx, found.name) },
-			func(ctx context.Context) { a.removeLeftovers(ctx, r, found.name, "") },
+			func(ctx context.Context) { err = a.roles.Delete(ctx, found.Name) },
+			func(ctx context.Context) { a.removeLeftovers(ctx, r, found.Name, "") },
 		)
 	}
-	still, lookErr := a.getRole(ctx, found.name)
+	still, lookErr := a.getRole(ctx, found.Name)
 	switch {
-	case err == nil && (still == nil || still.id == found.id):
+	case err == nil && (still == nil || still.ID == found.ID):
 		return true, nil
 	case lookErr != nil:
 		return false, errors.Join(err, lookErr)
 	case still == nil:
 		return true, nil
 	case err == nil:
-		err = fmt.Errorf("role %s was made again after it was deleted", found.name)
+		err = fmt.Errorf("role %s was made again after it was deleted", found.Name)
 	}
 	return false, err
-}
-
-// strip takes all permissions from the role, without which IAM does not delete it.
-func (a *Access) strip(ctx context.Context, found *role) error {
-	var calls []func(context.Context) error
-	for _, policy := range found.inline {
-		calls = append(calls, func(ctx context.Context) error { return a.deletePolicy(ctx, found.name, policy) })
-	}
-	for _, arn := range found.attached {
-		calls = append(calls, func(ctx context.Context) error { return a.detach(ctx, found.name, arn) })
-	}
-	return parallel.Try(ctx, calls...)
-}
-
-func (a *Access) deleteRole(ctx context.Context, name string) error {
-	_, err := a.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name})
-	var conflict *types.DeleteConflictException
-	if errors.As(err, &conflict) {
-		return fmt.Errorf("delete role %s, which something still uses (take it out of its instance profile, then delete again): %w", name, err)
-	}
-	return wrap(err, "delete role %s", name)
 }
 
 // removeLeftovers takes away what an interrupted check of the role left in the

@@ -12,6 +12,7 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/parallel"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -25,7 +26,7 @@ func (u *run) enforces() bool {
 
 // apply brings the role to its desired state and proves that it can be used.
 func (u *run) apply(ctx context.Context) error {
-	u.want.allow(u.props, u.r.Partition, u.bucket.Key)
+	setPermissions(&u.want, u.props, u.r.Partition, u.bucket.Key)
 	if u.late != nil && (u.current == nil || u.differs()) {
 		return u.late
 	}
@@ -65,7 +66,7 @@ func (u *run) check(ctx context.Context) error {
 	if assumed {
 		eventual.Wait(ctx, u.narrowed().Add(eventual.Narrowed))
 	}
-	var seen *role
+	var seen *role.Role
 	parallel.Do(ctx,
 		func(ctx context.Context) {
 			if assumed {
@@ -92,22 +93,22 @@ func (u *run) check(ctx context.Context) error {
 
 // reread reads the role before its trust policy is written the last time, to
 // see whether a later event has changed it. Nothing is later than a rollback.
-func (u *run) reread(ctx context.Context) (*role, error) {
+func (u *run) reread(ctx context.Context) (*role.Role, error) {
 	if u.rollback {
 		return nil, nil
 	}
-	return u.getRole(ctx, u.want.name)
+	return u.getRole(ctx, u.want.Name)
 }
 
 // lag tells what may explain what the role's calls are answered.
 func (u *run) lag() verify.Lag {
-	c := u.want.compare(u.current, nil)
+	c := u.want.Compare(u.current, nil)
 	beside := u.changedBeside()
-	l := verify.Lag{Changed: eventual.Later(u.current.createdAt, beside), Taken: beside, Once: u.rollback}
-	if c.permissions() {
+	l := verify.Lag{Changed: eventual.Later(u.current.CreatedAt, beside), Taken: beside, Once: u.rollback}
+	if c.Permissions() {
 		l.Changed = u.permissionsWrittenAt
 	}
-	if c.takes() {
+	if c.Takes() {
 		l.Taken = u.permissionsWrittenAt
 	}
 	return l
@@ -116,7 +117,7 @@ func (u *run) lag() verify.Lag {
 // narrowed is when something was taken from the role that may be all that allows what
 // is checked: that is not believed before it is out of force.
 func (u *run) narrowed() time.Time {
-	if u.changes().narrows(policy.FullAccess(u.r.Partition)) {
+	if u.changes().Narrows(policy.FullAccess(u.r.Partition)) {
 		return u.permissionsWrittenAt
 	}
 	return u.changedBeside()
@@ -168,7 +169,7 @@ func (u *run) confirm(ctx context.Context) error {
 		return trustErr
 	}
 	if trustErr != nil {
-		u.r.Log.WarnContext(ctx, "the trust policy could not be read", "role", u.want.name, "error", trustErr)
+		u.r.Log.WarnContext(ctx, "the trust policy could not be read", "role", u.want.Name, "error", trustErr)
 	}
 	return nil
 }
@@ -181,11 +182,11 @@ func (u *run) removeOlder(ctx context.Context) {
 	}
 	former := u.reversed()
 	parallel.Do(ctx,
-		func(ctx context.Context) { u.removeLeftovers(ctx, u.r, u.want.name, u.r.RequestID) },
+		func(ctx context.Context) { u.removeLeftovers(ctx, u.r, u.want.Name, u.r.RequestID) },
 		func(ctx context.Context) {
 			p, _, err := decode(former.ResourceProperties)
 			if err == nil && p.bucket(u.r.Partition) != u.props.bucket(u.r.Partition) {
-				u.removeLeftovers(ctx, former, u.want.name, "")
+				u.removeLeftovers(ctx, former, u.want.Name, "")
 			}
 		},
 	)
@@ -221,7 +222,7 @@ func (u *run) cleanUp(ctx context.Context) {
 			err = u.stopIfSuperseded(ctx, u.ask(ctx))
 		}
 		if err != nil {
-			u.r.Log.WarnContext(ctx, "the stack went on", "role", u.want.name, "error", err)
+			u.r.Log.WarnContext(ctx, "the stack went on", "role", u.want.Name, "error", err)
 		}
 		u.closeLeftOpen(ctx)
 	})
@@ -233,7 +234,7 @@ func (u *run) closeLeftOpen(ctx context.Context) {
 	if !u.opened {
 		return
 	}
-	seen, err := u.getRole(ctx, u.want.name)
+	seen, err := u.getRole(ctx, u.want.Name)
 	if u.current == nil {
 		u.current = seen // the answer to CreateRole was lost
 	}
@@ -242,7 +243,7 @@ func (u *run) closeLeftOpen(ctx context.Context) {
 	}
 	if err != nil {
 		u.r.Log.ErrorContext(ctx, "the verifier statement could not be taken out of the trust policy; it expires by itself",
-			"role", u.want.name, "expires", u.r.Deadline, "error", err)
+			"role", u.want.Name, "expires", u.r.Deadline, "error", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 )
 
 // bitmovin is the user by which Bitmovin assumes its customers' roles, in the
@@ -73,12 +74,12 @@ func (p Provider) checkName(name string) error {
 }
 
 // administers reports whether the role is one that the function may write.
-func (p Provider) administers(r *role) bool {
-	return strings.HasSuffix(r.arn, ":role/"+r.name) && p.checkName(r.name) == nil
+func (p Provider) administers(r *role.Role) bool {
+	return strings.HasSuffix(r.ARN, ":role/"+r.Name) && p.checkName(r.Name) == nil
 }
 
 // otherPrefix is the error about a resource's role that the function may not write.
-func (p Provider) otherPrefix(r *role) error {
+func (p Provider) otherPrefix(r *role.Role) error {
 	return fmt.Errorf("%s is this resource's role, but the provider administers only role/%s*: nothing was changed. "+
-		"Give the provider its former RoleNamePrefix back; to change it, delete the resources that have such roles first", r.arn, p.RoleNamePrefix)
+		"Give the provider its former RoleNamePrefix back; to change it, delete the resources that have such roles first", r.ARN, p.RoleNamePrefix)
 }

@@ -48,15 +48,15 @@ func (u *run) restored(ctx context.Context) error {
 	if eventual.Wait(ctx, time.Now().Add(eventual.Unseen)); ctx.Err() != nil {
 		return err
 	}
-	seen, lookErr := u.getRoleAndPolicies(ctx, u.r.Event, u.want.name)
-	if lookErr != nil || seen == nil || !seen.ownedBy(u.r.Event) || seen.unread != nil {
+	seen, lookErr := u.getRoleAndPolicies(ctx, u.r.Event, u.want.Name)
+	if lookErr != nil || seen == nil || !ownedBy(seen, u.r.Event) || seen.Unread != nil {
 		return errors.Join(err, lookErr)
 	}
-	if names := u.want.compare(seen, oldTagKeys(u.r.Event)).names(); len(names) > 0 {
-		u.r.Log.ErrorContext(ctx, "the role could not be restored", "role", u.want.name, "differences", names)
+	if names := u.want.Compare(seen, oldTagKeys(u.r.Event)).Names(); len(names) > 0 {
+		u.r.Log.ErrorContext(ctx, "the role could not be restored", "role", u.want.Name, "differences", names)
 		return err
 	}
 	u.opened = false
-	u.r.Log.WarnContext(ctx, "a write failed that would have changed nothing", "role", u.want.name, "error", err)
+	u.r.Log.WarnContext(ctx, "a write failed that would have changed nothing", "role", u.want.Name, "error", err)
 	return nil
 }

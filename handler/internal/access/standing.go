@@ -9,6 +9,7 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/customresource"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 )
 
 // A stack does not wait for a request that it has cancelled: its Delete, or the
@@ -43,7 +44,7 @@ func (u *run) stopIfSuperseded(ctx context.Context, state lifecycle.State) error
 
 // superseded is the error of a run that its stack does not wait for any more.
 func (u *run) superseded(state lifecycle.State) error {
-	return state.Superseded("role " + u.want.name)
+	return state.Superseded("role " + u.want.Name)
 }
 
 // askIfFailed asks how a run stands that failed after its writes, where there is
@@ -59,7 +60,7 @@ func (u *run) askIfFailed(ctx context.Context) error {
 // undoUpdate undoes an Update that a rollback has overtaken. CloudFormation does
 // not know of a role that replaces another before it is told.
 func (u *run) undoUpdate(ctx context.Context) error {
-	if sameName(u.want.name, u.r.PhysicalResourceID) {
+	if role.SameName(u.want.Name, u.r.PhysicalResourceID) {
 		return u.restoreFormer(ctx)
 	}
 	u.mustDelete = true
@@ -74,7 +75,7 @@ func (u *run) removeRole(ctx context.Context) error {
 	if !u.wrote {
 		doubt = 0
 	}
-	err := u.remove(ctx, u.r, u.want.name, doubt, nil)
+	err := u.remove(ctx, u.r, u.want.Name, doubt, nil)
 	if err == nil {
 		u.mustDelete = false
 	}
@@ -91,10 +92,10 @@ func (u *run) restoreFormer(ctx context.Context) error {
 	}
 	b := u.newRun(former, props)
 	b.rollback = true
-	if b.current, err = u.getRoleAndPolicies(ctx, former.Event, b.want.name); err != nil || !b.owns() {
+	if b.current, err = u.getRoleAndPolicies(ctx, former.Event, b.want.Name); err != nil || !b.owns() {
 		return err
 	}
-	b.want.allow(b.props, former.Partition, b.probe.Inspect(ctx).Key)
+	setPermissions(&b.want, b.props, former.Partition, b.probe.Inspect(ctx).Key)
 	if _, err := b.writeRole(ctx, false); err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func (u *run) removeReplacement(ctx context.Context) {
 	defer cancel()
 	undone := u.reversed()
 	name := u.nameOf(undone)
-	if sameName(name, u.want.name) || sameName(name, u.r.PhysicalResourceID) {
+	if role.SameName(name, u.want.Name) || role.SameName(name, u.r.PhysicalResourceID) {
 		u.removeLeftovers(ctx, undone, name, "")
 		return
 	}

@@ -9,11 +9,10 @@ import (
 	"unicode"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lazy"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 )
 
 // The tags by which a role is known to be of one stack and resource.
@@ -57,7 +56,7 @@ func decodeTags(value any) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("property Tags, item %d: %w", i+1, err)
 		}
-		if _, twice := tagKey(tags, key); twice {
+		if _, twice := role.TagKey(tags, key); twice {
 			return nil, fmt.Errorf("property Tags, item %d: the key %q stands twice (keys compare without case)", i+1, key)
 		}
 		tags[key] = value
@@ -97,17 +96,6 @@ func isTagText(text string) bool {
 	})
 }
 
-// tagKey returns the key in tags that is IAM's same as key, which compares
-// without case.
-func tagKey(tags map[string]string, key string) (string, bool) {
-	for k := range tags {
-		if strings.EqualFold(k, key) {
-			return k, true
-		}
-	}
-	return "", false
-}
-
 // oldTagKeys returns the keys of the tags that an event's old properties named,
 // of which an Update may take away those that are wanted no more. Whatever
 // cannot be read names none.
@@ -117,21 +105,4 @@ func oldTagKeys(e cfn.Event) []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(old))
-}
-
-// sdkTags returns the tags in IAM's form, in the order of their keys.
-func sdkTags(tags map[string]string) []types.Tag {
-	var list []types.Tag
-	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		list = append(list, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
-	}
-	return list
-}
-
-func tagMap(list []types.Tag) map[string]string {
-	tags := make(map[string]string, len(list))
-	for _, tag := range list {
-		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-	}
-	return tags
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 )
 
 func tag(key, value any) map[string]any { return map[string]any{"Key": key, "Value": value} }
@@ -129,9 +131,9 @@ func TestOwnership(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := &role{tags: test.tags}
-			if got.ownedBy(r.Event) != test.owned || !strings.Contains(got.owner(), test.owner) {
-				t.Errorf("got %t, %q; want %t, %q", got.ownedBy(r.Event), got.owner(), test.owned, test.owner)
+			got := &role.Role{Tags: test.tags}
+			if ownedBy(got, r.Event) != test.owned || !strings.Contains(ownerOf(got), test.owner) {
+				t.Errorf("got %t, %q; want %t, %q", ownedBy(got, r.Event), ownerOf(got), test.owned, test.owner)
 			}
 		})
 	}

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/lifecycle"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/policy"
+	"github.com/bitmovin/bitmovin-export-access/handler/internal/role"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/verify"
 )
 
@@ -34,32 +33,32 @@ func (u *run) openedTrust() policy.Document {
 // does not wait for this run any more. A policy that wants something else than this
 // run, and than what it found, belongs to a later event, which this run must not undo.
 func (u *run) reopenTrust(ctx context.Context) error {
-	seen, err := u.getRole(ctx, u.want.name)
+	seen, err := u.getRole(ctx, u.want.Name)
 	if err != nil || seen == nil {
 		return nil //nolint:nilerr // IAM's reads lag: the role may not be there yet, and the next look tells.
 	}
-	opening, rest := policy.CutVerifier(seen.trust, u.provider.Verifier)
+	opening, rest := policy.CutVerifier(seen.Trust, u.provider.Verifier)
 	switch {
 	case opening.ExternalID == u.props.ExternalID && time.Now().Before(opening.Until):
 		return nil
-	case policy.Equal(rest, u.want.trust.String()):
+	case policy.Equal(rest, u.want.Trust.String()):
 		if state := u.ask(ctx); state.Standing(u.r.RequestType, u.rollback) != lifecycle.Awaited {
 			return u.superseded(state)
 		}
 		return u.openTrust(ctx)
-	case policy.Equal(seen.trust, u.current.trust):
+	case policy.Equal(seen.Trust, u.current.Trust):
 		return nil // as it was before this run: the read lags
 	}
-	return fmt.Errorf("assume role %s: %w: its trust policy was changed meanwhile", u.want.name, lifecycle.ErrSuperseded)
+	return fmt.Errorf("assume role %s: %w: its trust policy was changed meanwhile", u.want.Name, lifecycle.ErrSuperseded)
 }
 
 // closeTrust shuts the function out again. Seen is the role as it was read
 // last, nil if it was not. Where a later event has changed the policy, only
 // the verifier statement is taken out; nothing is later than a rollback.
-func (u *run) closeTrust(ctx context.Context, seen *role) error {
-	trust := u.want.trust.String()
+func (u *run) closeTrust(ctx context.Context, seen *role.Role) error {
+	trust := u.want.Trust.String()
 	if !u.rollback && seen != nil {
-		opening, rest := policy.CutVerifier(seen.trust, u.provider.Verifier)
+		opening, rest := policy.CutVerifier(seen.Trust, u.provider.Verifier)
 		if later := !policy.Equal(rest, trust); later && opening == (policy.Opening{}) {
 			u.opened = false
 			return nil
@@ -67,17 +66,14 @@ func (u *run) closeTrust(ctx context.Context, seen *role) error {
 		trust = rest
 	}
 	err := u.putTrust(ctx, trust)
-	if err == nil || isNotFound(err) && ctx.Err() == nil { // or it may only be what was answered before the time was over
+	if err == nil || role.IsNotFound(err) && ctx.Err() == nil { // or it may only be what was answered before the time was over
 		u.opened = false
 	}
 	return err
 }
 
 func (u *run) putTrust(ctx context.Context, trust string) error {
-	return u.write(ctx, func(ctx context.Context) error {
-		_, err := u.iam.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &u.want.name, PolicyDocument: &trust})
-		return wrap(err, "update the trust policy of role %s", u.want.name)
-	})
+	return u.write(ctx, func(ctx context.Context) error { return u.roles.PutTrust(ctx, u.want.Name, trust) })
 }
 
 // checkTrust waits until the trust policy is the intended one and nothing more:
@@ -91,15 +87,15 @@ func (u *run) checkTrust(ctx context.Context) error {
 		until = time.Now().Add(eventual.RoleChanged)
 	}
 	err := eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
-		seen, err := u.getRole(ctx, u.want.name)
+		seen, err := u.getRole(ctx, u.want.Name)
 		if err != nil {
 			return time.Time{}, err
 		}
 		if seen == nil {
 			return until, nil
 		}
-		trust = seen.trust
-		if policy.Equal(trust, u.want.trust.String()) {
+		trust = seen.Trust
+		if policy.Equal(trust, u.want.Trust.String()) {
 			return time.Time{}, nil
 		}
 		if opening, _ := policy.CutVerifier(trust, u.provider.Verifier); opening != (policy.Opening{}) {
@@ -110,11 +106,11 @@ func (u *run) checkTrust(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if policy.Equal(trust, u.want.trust.String()) {
+	if policy.Equal(trust, u.want.Trust.String()) {
 		u.probe.Report.Set(verify.CheckTrustPolicy, verify.Pass, "is exactly the intended one", "")
 		return nil
 	}
-	u.probe.Report.Set(verify.CheckTrustPolicy, verify.Fail, "is not the intended one", "update the resource again, without anyone else writing the trust policy of "+u.want.arn)
-	u.r.Log.WarnContext(ctx, "the trust policy is not the intended one", "role", u.want.name, "trust", trust)
+	u.probe.Report.Set(verify.CheckTrustPolicy, verify.Fail, "is not the intended one", "update the resource again, without anyone else writing the trust policy of "+u.want.ARN)
+	u.r.Log.WarnContext(ctx, "the trust policy is not the intended one", "role", u.want.Name, "trust", trust)
 	return nil
 }
