@@ -524,8 +524,7 @@ func TestWaitsPage(t *testing.T) {
 	generated(t, "waits", b.String())
 }
 
-// TestGone: a role that somebody deletes while an Update works on it is not waited for,
-// though its path denies the calls as a policy does that is not in force yet.
+// TestGone: a role that somebody deletes while an Update works on it is not waited for.
 func TestGone(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
 		e := newProviderEnv(t, options{})
