@@ -72,7 +72,7 @@ func runSDK(t *testing.T, api *bitmovin.API, args ...string) string {
 	return out.String()
 }
 
-// wantReadBySDK sees that the SDK reads an output as its properties say, with the ids
+// wantReadBySDK checks that the SDK reads an output as its properties say, with the ids
 // that the stack has.
 func (e *outputEnv) wantReadBySDK(mode string, p properties, id, externalID string) {
 	e.Helper()

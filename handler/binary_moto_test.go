@@ -332,7 +332,7 @@ func (m *motoAccount) setPolicy(policy string) {
 	m.authorize(true)
 }
 
-// wantEmptyBucket sees that the checks left nothing beside the two exports.
+// wantEmptyBucket checks that the checks left nothing beside the two exports.
 func (m *motoAccount) wantEmptyBucket() {
 	m.Helper()
 	client := s3.NewFromConfig(m.config(nil))

@@ -142,7 +142,7 @@ func TestBinaryLifecycle(t *testing.T) {
 	e.wantVerdictLines()
 }
 
-// wantMemory sees that no request took more memory than it may.
+// wantMemory checks that no request took more memory than it may.
 func (e *env) wantMemory() {
 	e.Helper()
 	const most = 32 << 20
@@ -155,7 +155,7 @@ func (e *env) wantMemory() {
 	}
 }
 
-// wantVerdictLines sees that all that the function printed are lines of JSON, and
+// wantVerdictLines checks that all that the function printed are lines of JSON, and
 // that one of them tells each request's verdict, and what it was about.
 func (e *env) wantVerdictLines() {
 	e.Helper()

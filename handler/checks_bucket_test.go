@@ -138,7 +138,7 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// wantNothingWritten sees that the bucket has so many versions, none of them a
+// wantNothingWritten checks that the bucket has so many versions, none of them a
 // check's, and no uploads.
 func (e *env) wantNothingWritten(versions int) {
 	e.Helper()

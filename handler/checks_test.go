@@ -16,7 +16,7 @@ import (
 // exportActions are those that an export needs.
 var exportActions = []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:PutObject", "s3:PutObjectAcl"}
 
-// check creates or updates the stack app, and sees that what the function says of it
+// check creates or updates the stack app, and checks that what the function says of it
 // is true: nothing counts as verified, and under Enforce nothing is accepted, that no
 // call has proven.
 func (e *env) check(p properties) (*cloudformation.Stack, error) {
@@ -45,7 +45,7 @@ func (e *env) check(p properties) (*cloudformation.Stack, error) {
 	return s, err
 }
 
-// wantProven sees that a verdict of SUCCESS counts as verified only what calls have
+// wantProven checks that a verdict of SUCCESS counts as verified only what calls have
 // proven and no warning puts in doubt, and that Enforce accepts nothing else, but for
 // what it warns of and for a listing below the prefix alone.
 func (e *env) wantProven(v verdict, unproven []string, enforced, foreign bool) {

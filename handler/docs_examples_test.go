@@ -79,7 +79,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// checkVerified sees that all access was verified, without a warning but that
+// checkVerified checks that all access was verified, without a warning but that
 // new buckets have no ACLs.
 func (x *examples) checkVerified() {
 	x.Helper()

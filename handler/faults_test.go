@@ -28,7 +28,7 @@ func TestFaults(t *testing.T) {
 		calls, cases := f.record(t), 0
 		for _, c := range calls {
 			for _, ft := range faults() {
-				if ft.comesTo(c) {
+				if ft.strikes(c) {
 					cases++
 					harness.Run(t, f.name+"/"+c.String()+"/"+ft.name, func(t *testing.T) { t.Helper(); f.strike(t, c, ft) })
 				}
@@ -96,9 +96,9 @@ func asRole(c aws.Call) bool { return strings.HasSuffix(c.Caller, "/bitmovin-acc
 // match is a [aws.Fault]'s.
 func (c callID) match(call aws.Call) bool { return call.Op == c.op && asRole(call) == c.asRole }
 
-// A stretch of a stack's life is that of one request of the resource: from just
+// A phase of a stack's life is that of one request of the resource: from just
 // before it is sent until its verdict has come.
-type stretch struct {
+type phase struct {
 	verb string
 	// nth such request, counted from 0.
 	nth        int
@@ -107,9 +107,9 @@ type stretch struct {
 	over       atomic.Bool
 }
 
-// stretch returns the one that the flow strikes.
-func (f flow) stretch() *stretch {
-	s := &stretch{begin: func() {}, end: func() {}}
+// phase returns the one that the flow strikes.
+func (f flow) phase() *phase {
+	s := &phase{begin: func() {}, end: func() {}}
 	switch {
 	case f.before == nil:
 		s.verb = "CREATE_"
@@ -124,7 +124,7 @@ func (f flow) stretch() *stretch {
 	return s
 }
 
-func (s *stretch) onEvent(event cloudformation.Event) {
+func (s *phase) onEvent(event cloudformation.Event) {
 	if event.StackName != appStack || event.LogicalID != logicalID || s.over.Load() {
 		return
 	}
@@ -177,7 +177,7 @@ func (f flow) record(t *testing.T) []callID {
 // calls is record in a bubble.
 func (f flow) calls(t *testing.T) (calls []callID) {
 	t.Helper()
-	s := f.stretch()
+	s := f.phase()
 	e := newProviderEnv(t, options{})
 	e.Listen(s.onEvent)
 	e.AddBystanders()
@@ -199,8 +199,8 @@ func (f flow) calls(t *testing.T) (calls []callID) {
 // A fault is something that happens to one call.
 type fault struct {
 	name string
-	// comesTo says which calls it can happen to.
-	comesTo func(callID) bool
+	// strikes says which calls it can happen to.
+	strikes func(callID) bool
 	// passes: the function gets over it, so that the operation succeeds.
 	passes bool
 	// removes: the role may be gone.
@@ -244,7 +244,7 @@ func faults() []fault {
 // strike runs the flow with one fault at one call.
 func (f flow) strike(t *testing.T, c callID, ft fault) {
 	t.Helper()
-	s := f.stretch()
+	s := f.phase()
 	e := newProviderEnv(t, options{Timeout: ft.timeout})
 	e.AddBystanders()
 	e.Listen(s.onEvent)
@@ -270,7 +270,7 @@ func (f flow) strike(t *testing.T, c callID, ft fault) {
 	f.check(e, stack, err, ft.passes, !ft.passes && !ft.removes && f.needs(c))
 }
 
-// check sees that things are as the stack's status says. Clean: no check has
+// check makes sure that things are as the stack's status says. Clean: no check has
 // left anything for the stack's deletion to clear away. Stuck: the stack may be.
 func (f flow) check(e *env, s *cloudformation.Stack, err error, clean, stuck bool) {
 	e.Helper()

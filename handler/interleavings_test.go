@@ -128,7 +128,7 @@ const longestWait = time.Minute
 func newOverlap(t *testing.T, f flow, c callID, how string) *overlap {
 	t.Helper()
 	m := &overlap{flow: f, reached: newSignal(), begun: newSignal(), done: newSignal()}
-	s := f.stretch()
+	s := f.phase()
 	m.env = newProviderEnv(t, options{})
 	m.AddBystanders()
 	m.Listen(func(event cloudformation.Event) {

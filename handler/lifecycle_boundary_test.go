@@ -41,7 +41,7 @@ func TestProviderChangesItsBoundary(t *testing.T) {
 	})
 }
 
-// wantBoundary sees that all export roles have the boundary.
+// wantBoundary checks that all export roles have the boundary.
 func (x *examples) wantBoundary(want string) {
 	x.Helper()
 	roles := x.ExportRoles()

@@ -44,7 +44,7 @@ func changedPrefix(t *testing.T) {
 }
 
 // changePrefix changes the provider's prefix under a stack with the properties, and
-// sees that its role can be neither changed nor lost until the former prefix is back.
+// checks that its role can be neither changed nor lost until the former prefix is back.
 func (e *env) changePrefix(p properties) {
 	e.Helper()
 	e.MustApp(p)
@@ -74,7 +74,7 @@ func (e *env) changePrefix(p properties) {
 	e.WantNoRoles()
 }
 
-// wantFormerPrefix sees that a reason names the role and says what to do.
+// wantFormerPrefix checks that a reason names the role and says what to do.
 func wantFormerPrefix(tb testing.TB, err error, role aws.Role) {
 	tb.Helper()
 	for _, want := range []string{role.ARN(), otherPrefix, "Give the provider its former RoleNamePrefix back"} {
@@ -192,7 +192,7 @@ func (e *env) failRollback(to properties, prefix string) *cloudformation.Stack {
 }
 
 // TestPrefixChangedBeforeRollback: the update has written the role, and the rollback may not.
-// It fails where it sees that, and goes on once the former prefix is back.
+// It fails where it checks that, and goes on once the former prefix is back.
 func TestPrefixChangedBeforeRollback(t *testing.T) {
 	t.Parallel()
 	tagged := base.With(properties{"Tags": harness.Tags("team", "data")})

@@ -39,7 +39,7 @@ func (e *env) narrow() {
 	e.Cloud.Edit(func(s *aws.State) { addHouseBoundary(s, allowBut("s3:PutObject")) })
 }
 
-// wantFailed sees that the first request of the kind failed, with the words in its
+// wantFailed checks that the first request of the kind failed, with the words in its
 // reason: an Update after it is its rollback.
 func (e *env) wantFailed(kind, words string) {
 	e.Helper()

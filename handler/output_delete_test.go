@@ -76,7 +76,7 @@ func TestCreateComesAgainDuringDelete(t *testing.T) {
 }
 
 // cancelCreate cancels the creation of the stack when the fault strikes, which then
-// lasts for the pause, and sees that nothing is left.
+// lasts for the pause, and checks that nothing is left.
 func (e *outputEnv) cancelCreate(strike *bitmovin.Fault, pause time.Duration) {
 	e.Helper()
 	started := make(chan *cloudformation.Operation, 1)

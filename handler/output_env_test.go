@@ -129,7 +129,7 @@ func (e *outputEnv) output() bitmovin.Output {
 	return list[0]
 }
 
-// wantOutputOf sees that there is one output, and that it is the stack's.
+// wantOutputOf checks that there is one output, and that it is the stack's.
 func (e *outputEnv) wantOutputOf(s *cloudformation.Stack) {
 	e.Helper()
 	if got := e.output().ID; got != s.Resources[outputID].PhysicalID {

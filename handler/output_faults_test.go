@@ -110,7 +110,7 @@ func (f outputFlow) run(e *outputEnv, strike func()) {
 	}
 }
 
-// check sees that Bitmovin has what the stack's status says.
+// check makes sure that Bitmovin has what the stack's status says.
 func (f outputFlow) check(e *outputEnv, status, id string, before bitmovin.Output) {
 	e.Helper()
 	now := e.outputs()

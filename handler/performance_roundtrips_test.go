@@ -16,15 +16,15 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/harness"
 )
 
-// looks are the reads before anything is changed, but for the role's policies.
-const looks = "s3:HeadBucket s3:GetBucketEncryption s3:GetBucketOwnershipControls s3:GetBucketVersioning s3:GetObjectLockConfiguration " +
+// firstReads are the reads before anything is changed, but for the role's policies.
+const firstReads = "s3:HeadBucket s3:GetBucketEncryption s3:GetBucketOwnershipControls s3:GetBucketVersioning s3:GetObjectLockConfiguration " +
 	"iam:GetRole iam:GetPolicy cloudformation:DescribeStacks cloudformation:DescribeStackResource"
 
 // createSteps are the calls of a Create: what stands in one step waits for
 // nothing but the steps before it.
 func createSteps() []string {
 	return []string{
-		looks,
+		firstReads,
 		"iam:CreateRole",
 		"iam:PutRolePolicy sts:AssumeRole s3:DeleteObject",
 		"role/s3:GetBucketLocation role/s3:ListObjectsV2 role/s3:PutObject iam:GetRole",
@@ -105,7 +105,7 @@ func TestWaterfall(t *testing.T) {
 	}
 }
 
-// wantVerdictLast sees that the latest request was answered once, after all its calls.
+// wantVerdictLast checks that the latest request was answered once, after all its calls.
 func (e *env) wantVerdictLast() {
 	e.Helper()
 	requests, calls := e.Engine.Requests(), e.Cloud.Calls()

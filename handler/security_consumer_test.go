@@ -151,7 +151,7 @@ func (c *consumer) deploy(p properties) error {
 	return err
 }
 
-// wantHarmless sees that no call since the consumer's first has given anything to
+// wantHarmless checks that no call since the consumer's first has given anything to
 // anyone, that none tried to change a role of others, and that these are as they
 // were.
 func (c *consumer) wantHarmless() {
@@ -205,7 +205,7 @@ func (c *consumer) wantHarmlessCall(call aws.Call) {
 // exactID is an external id that stands for itself alone.
 var exactID = regexp.MustCompile(`^[^*?$]{2,}$`)
 
-// wantTrust sees that a trust policy that is put at a time lets in nobody but
+// wantTrust checks that a trust policy that is put at a time lets in nobody but
 // Bitmovin and, for minutes, the function, each with the external id.
 func (c *consumer) wantTrust(text string, put time.Time) {
 	c.Helper()
@@ -228,7 +228,7 @@ func isSoon(text string, from time.Time) bool {
 	return err == nil && until.Sub(from) <= 15*time.Minute
 }
 
-// wantCapped sees that Bitmovin cannot do more with the consumer's role than with
+// wantCapped checks that Bitmovin cannot do more with the consumer's role than with
 // any other.
 func (c *consumer) wantCapped() {
 	c.Helper()

@@ -171,7 +171,7 @@ func via(service string) map[string][]string {
 	return map[string][]string{"kms:ViaService": {service + "." + region + ".amazonaws.com"}}
 }
 
-// wantDenied makes the calls and sees that the policies deny each of them.
+// wantDenied makes the calls and checks that the policies deny each of them.
 func (i intruder) wantDenied(attacks []attack) {
 	i.Helper()
 	for _, a := range attacks {

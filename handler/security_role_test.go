@@ -72,7 +72,7 @@ func (i intruder) mustDo(calls ...func(context.Context) error) {
 	}
 }
 
-// wantTheFour sees that the session can do what an export does.
+// wantTheFour checks that the session can do what an export does.
 func (i intruder) wantTheFour() {
 	i.Helper()
 	bucket := sdk.String(bucketName)

@@ -133,14 +133,14 @@ func (s *story) setBucketPolicy(policy string) {
 	s.cloud.Edit(func(state *aws.State) { state.Buckets[bucketName].Policy = policy })
 }
 
-// deleteAll deletes the stack, and sees that the cloud is what it was at the
+// deleteAll deletes the stack, and checks that the cloud is what it was at the
 // start, but for the policy that someone gave to the bucket.
 func (s *story) deleteAll(ctx context.Context, start string) error {
-	before := s.holdings(bucketName)
+	before := s.inventory(bucketName)
 	if _, err := s.stacks.Delete(ctx, stackName); err != nil {
 		return err
 	}
-	s.showHoldings(before, s.holdings(bucketName))
+	s.showInventory(before, s.inventory(bucketName))
 	s.setBucketPolicy("")
 	if end := s.snapshot(); end != start {
 		return fmt.Errorf("the stack left the account other than it was:\n%s\n%s", start, end)

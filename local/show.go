@@ -57,8 +57,8 @@ func (s *story) showOutputs(stack *cloudformation.Stack, names ...string) {
 	}
 }
 
-// showHoldings shows how many things of each kind there were and are.
-func (s *story) showHoldings(before, after []holding) {
+// showInventory shows how many things of each kind there were and are.
+func (s *story) showInventory(before, after []itemCount) {
 	s.Heading("Before  After")
 	for i, h := range after {
 		s.Row(0, []int{6, 5}, fmt.Sprintf("%6d", before[i].count), fmt.Sprintf("%5d", h.count), h.kind)

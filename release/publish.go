@@ -64,7 +64,7 @@ func (u uploader) put(ctx context.Context, key, file string) error {
 	return u.compare(ctx, key, file)
 }
 
-// compare sees that what is at the key is the file.
+// compare checks that what is at the key is the file.
 func (u uploader) compare(ctx context.Context, key, file string) error {
 	dir, err := os.MkdirTemp("", name)
 	if err != nil {

@@ -201,7 +201,7 @@ func (p *project) testContents(t *testing.T) {
 	p.checkSBOM(t)
 }
 
-// checkSBOM sees that the SBOM says of the function what Go says of it.
+// checkSBOM checks that the SBOM says of the function what Go says of it.
 func (p *project) checkSBOM(t *testing.T) {
 	t.Helper()
 	info, err := buildinfo.ReadFile(filepath.Join(p.dir, built))

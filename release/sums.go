@@ -21,7 +21,7 @@ func (r release) sums() ([]byte, error) {
 	return []byte(lines.String()), nil
 }
 
-// checkSums sees that the files are those that were packaged.
+// checkSums checks that the files are those that were packaged.
 func (r release) checkSums() error {
 	want, err := os.ReadFile(r.path(sumsFile))
 	if err != nil {

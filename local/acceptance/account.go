@@ -242,7 +242,7 @@ func (a *account) inlinePolicies(ctx context.Context, roleName string) ([]string
 	return out.PolicyNames, err
 }
 
-// wantFree sees that nothing has the names of a run: what has would be changed by it,
+// wantFree checks that nothing has the names of a run: what has would be changed by it,
 // and be removed at its end.
 func (a *account) wantFree(ctx context.Context, n names) error {
 	for _, name := range n.stacks() {

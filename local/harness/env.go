@@ -46,7 +46,7 @@ type Options struct {
 }
 
 // An Env is an account with one bucket, in which template.yaml can be deployed, with
-// Bitmovin's API beside it. When the test ends it deletes all stacks and sees that
+// Bitmovin's API beside it. When the test ends it deletes all stacks and checks that
 // the promises hold that hold for every sequence of events.
 type Env struct {
 	testing.TB
@@ -142,7 +142,7 @@ func (e *Env) end() {
 	}
 }
 
-// checkPromises deletes what is left of the stacks and sees that nothing is left of
+// checkPromises deletes what is left of the stacks and checks that nothing is left of
 // them, that each request was answered exactly once, that no secret got out, and
 // that nothing was asked for which local/ does not know.
 func (e *Env) checkPromises() {
@@ -179,7 +179,7 @@ func (e *Env) deleteStacks() {
 	e.WaitForAll()
 }
 
-// WantNoMarkers sees that no check has left anything in any bucket.
+// WantNoMarkers checks that no check has left anything in any bucket.
 func (e *Env) WantNoMarkers() {
 	e.Helper()
 	e.Cloud.View(func(s *aws.State) {
@@ -196,7 +196,7 @@ func (e *Env) WantNoMarkers() {
 	})
 }
 
-// checkAnswers sees that every request has one answer, the same on each try.
+// checkAnswers checks that every request has one answer, the same on each try.
 func (e *Env) checkAnswers() {
 	e.Helper()
 	for _, r := range e.Engine.Requests() {
@@ -216,7 +216,7 @@ func (e *Env) checkAnswers() {
 	}
 }
 
-// checkAttempts sees that no attempt ended in an error, unless it was cut short: the
+// checkAttempts checks that no attempt ended in an error, unless it was cut short: the
 // function answers for what it could not do, and Lambda's retry would hide it.
 func (e *Env) checkAttempts() {
 	e.Helper()
@@ -233,7 +233,7 @@ func (e *Env) checkAttempts() {
 // local/aws and the inbox hand out.
 var secrets = []string{"X-Amz-Signature", "X-Amz-Security-Token", "response-token-", "secret-of-", "token-of-"}
 
-// WantNoSecret sees that there is none in a text.
+// WantNoSecret checks that there is none in a text.
 func WantNoSecret(tb testing.TB, text string) {
 	tb.Helper()
 	for _, secret := range secrets {

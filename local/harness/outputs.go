@@ -43,7 +43,7 @@ func (e *Env) AddAPIKeys() {
 	})
 }
 
-// checkOutputs sees that no output is left at Bitmovin but somebody else's.
+// checkOutputs checks that no output is left at Bitmovin but somebody else's.
 func (e *Env) checkOutputs() {
 	e.Helper()
 	e.API.View(func(s *bitmovin.State) {

@@ -161,7 +161,7 @@ func (e *Env) Deliver(event cfn.Event) Verdict {
 }
 
 // StoreMissingAnswers stores an answer, which comes too late, for each request that has none:
-// the harness sees that every request is answered.
+// the harness checks that every request is answered.
 func (e *Env) StoreMissingAnswers() {
 	e.Helper()
 	for _, r := range e.Engine.Requests() {
@@ -190,7 +190,7 @@ func (e *Env) allInvocations() []*lambda.Invocation {
 	return all
 }
 
-// WantInTime sees that no attempt ran into its deadline.
+// WantInTime checks that no attempt ran into its deadline.
 func (e *Env) WantInTime() {
 	e.Helper()
 	for _, r := range e.Engine.Requests() {

@@ -120,7 +120,7 @@ func (e *Env) Writes() []string {
 	return ops
 }
 
-// WantNoRoles sees that the provider has no role.
+// WantNoRoles checks that the provider has no role.
 func (e *Env) WantNoRoles() {
 	e.Helper()
 	if roles := e.ExportRoles(); len(roles) > 0 {
@@ -128,7 +128,7 @@ func (e *Env) WantNoRoles() {
 	}
 }
 
-// WantRole sees that the provider has one role, and that it is exactly what the
+// WantRole checks that the provider has one role, and that it is exactly what the
 // properties ask for. RoleName and ExternalId must be among them.
 func (e *Env) WantRole(s *cloudformation.Stack, p Properties) {
 	e.Helper()
@@ -204,7 +204,7 @@ func (e *Env) AddBystanders() {
 	e.before = e.Roles()[key]
 }
 
-// WantBystanders sees that the bystanders are as they were.
+// WantBystanders checks that the bystanders are as they were.
 func (e *Env) WantBystanders() {
 	e.Helper()
 	if diff := cmp.Diff(e.before, e.Roles()[aws.RoleKey(Account, Bystander)]); diff != "" {

@@ -214,7 +214,7 @@ func (e *Env) OnNth(n int, status string, f func()) {
 	})
 }
 
-// WantLogged sees that the function's log says something.
+// WantLogged checks that the function's log says something.
 func (e *Env) WantLogged(text string) {
 	e.Helper()
 	if !strings.Contains(e.Engine.Logs(), text) {

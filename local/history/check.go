@@ -107,7 +107,7 @@ func (w Wanted) parameters() map[string]string {
 	return p
 }
 
-// check sees that a stack is what its status says.
+// check makes sure that a stack is what its status says.
 func (l *life) check(st *stack) {
 	o := st.operation
 	st.operation = nil
@@ -179,7 +179,7 @@ func (l *life) latest(st *stack) *cloudformation.Request {
 	return nil
 }
 
-// wantAnswers sees that each request of the operation is answered, unless each of its
+// wantAnswers checks that each request of the operation is answered, unless each of its
 // deliveries was killed: then the test answers for it.
 func (l *life) wantAnswers(st *stack) {
 	for _, r := range l.env.Engine.Requests()[st.requests:] {
@@ -194,7 +194,7 @@ func (l *life) wantAnswers(st *stack) {
 	}
 }
 
-// wantReason sees that an operation which failed had a reason to. The function gets
+// wantReason checks that an operation which failed had a reason to. The function gets
 // over every mishap but a hand that is at the role or the bucket meanwhile, or has taken
 // the tags from a role whose name the stack wants again.
 func (l *life) wantReason(st *stack, s *cloudformation.Stack, failed bool) {
@@ -312,7 +312,7 @@ func (l *life) outputs(st *stack) (list []bitmovin.Output) {
 	return list
 }
 
-// wantNothing sees that there is nothing of a stack.
+// wantNothing checks that there is nothing of a stack.
 func (l *life) wantNothing(st *stack, s *cloudformation.Stack) {
 	if roles := l.roles(st); len(roles) > 0 {
 		l.env.Errorf("step %d: %s is %s, and there are roles of it: %v", l.number, st.name, s.Status, slices.Collect(maps.Keys(roles)))
@@ -332,7 +332,7 @@ func (l *life) wantOutputs(st *stack) {
 	}
 }
 
-// wantRole sees that a stack has one role, which is exactly what its properties ask for.
+// wantRole checks that a stack has one role, which is exactly what its properties ask for.
 func (l *life) wantRole(st *stack, s *cloudformation.Stack) {
 	roles := slices.Collect(maps.Values(l.roles(st)))
 	resource := s.Resources[st.wanted.logicalID()]
@@ -415,7 +415,7 @@ func (l *life) externalID(st *stack, r cloudformation.Resource) string {
 	return r.Attributes["ExternalId"]
 }
 
-// wantVerified sees that exports work where the function has said so, unless a hand
+// wantVerified checks that exports work where the function has said so, unless a hand
 // has changed something since.
 func (l *life) wantVerified(st *stack, s *cloudformation.Stack) {
 	r := l.latest(st)

@@ -421,7 +421,7 @@ func (l *life) delay(d time.Duration) {
 	}
 }
 
-// settle waits until nothing goes on, and sees that the promises hold.
+// settle waits until nothing goes on, and checks that the promises hold.
 func (l *life) settle() {
 	for _, st := range l.stacks {
 		if st.operation != nil {

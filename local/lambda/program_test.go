@@ -19,8 +19,8 @@ import (
 	"github.com/bitmovin/bitmovin-export-access/local/network"
 )
 
-// A lab is a function in this process, and a server that it may call.
-type lab struct {
+// A testFunction is a function in this process, and a server that it may call.
+type testFunction struct {
 	*lambda.Function
 	*testing.T
 	url string
@@ -28,14 +28,14 @@ type lab struct {
 	mu sync.Mutex
 	// instances is how many were started, served how many calls the server got.
 	instances, served int
-	// late gets what came of a call of "deaf" that was made after its end.
+	// late gets what came of a call of "ignores its end" that was made after its end.
 	late chan error
 }
 
-// newLab returns a lab, for a test in a bubble.
-func newLab(t *testing.T, c lambda.Config) *lab {
+// newTestFunction returns a testFunction, for a test in a bubble.
+func newTestFunction(t *testing.T, c lambda.Config) *testFunction {
 	t.Helper()
-	l := &lab{T: t, late: make(chan error, 10)}
+	l := &testFunction{T: t, late: make(chan error, 10)}
 	memory := network.NewMemory(1)
 	var stop func()
 	l.url, stop = memory.Serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -48,7 +48,7 @@ func newLab(t *testing.T, c lambda.Config) *lab {
 	return l
 }
 
-func (l *lab) config(memory *network.Memory, c lambda.Config) lambda.Config {
+func (l *testFunction) config(memory *network.Memory, c lambda.Config) lambda.Config {
 	c.Program, c.Network, c.FunctionARN = l.program, memory, arn
 	if c.Timeout == 0 {
 		c.Timeout = 300 * time.Second
@@ -57,7 +57,7 @@ func (l *lab) config(memory *network.Memory, c lambda.Config) lambda.Config {
 }
 
 // program does what the event says, and prints that with the number of its instance.
-func (l *lab) program(env map[string]string, log io.Writer, via http.RoundTripper) func(context.Context, []byte) error {
+func (l *testFunction) program(env map[string]string, log io.Writer, via http.RoundTripper) func(context.Context, []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.instances++
@@ -88,7 +88,7 @@ func (l *lab) program(env map[string]string, log io.Writer, via http.RoundTrippe
 		case "hang":
 			<-ctx.Done()
 			return ctx.Err()
-		case "deaf": // does not notice its end, and goes on
+		case "ignores its end": // does not notice its end, and goes on
 			time.Sleep(time.Hour)
 			_, _ = fmt.Fprintln(log, "still there")
 			l.late <- call(context.WithoutCancel(ctx))
@@ -101,10 +101,10 @@ func (l *lab) program(env map[string]string, log io.Writer, via http.RoundTrippe
 	}
 }
 
-func (l *lab) invoke(do string) *lambda.Invocation { return invoke(l.Function, do) }
+func (l *testFunction) invoke(do string) *lambda.Invocation { return invoke(l.Function, do) }
 
 // count returns the numbers of instances and of calls.
-func (l *lab) count() (instances, served int) {
+func (l *testFunction) count() (instances, served int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.instances, l.served
@@ -145,7 +145,7 @@ func TestProgramAttempts(t *testing.T) {
 		},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			l := newLab(t, test.config)
+			l := newTestFunction(t, test.config)
 			begin := time.Now()
 			got := l.invoke(test.do).Wait()
 			if took := time.Since(begin); !about(took, test.took) {
@@ -168,7 +168,7 @@ func TestProgramAttempts(t *testing.T) {
 
 func TestWhatAProgramSees(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		l := newLab(t, lambda.Config{Env: map[string]string{"COLOUR": "blue"}})
+		l := newTestFunction(t, lambda.Config{Env: map[string]string{"COLOUR": "blue"}})
 		i := l.invoke("context")
 		i.Wait()
 		for _, want := range []string{
@@ -184,7 +184,7 @@ func TestWhatAProgramSees(t *testing.T) {
 
 func TestInstancesAreReusedAndMultiplied(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		l := newLab(t, lambda.Config{})
+		l := newTestFunction(t, lambda.Config{})
 		for range 3 {
 			l.invoke("ok").Wait()
 		}
@@ -209,15 +209,15 @@ func TestInstancesAreReusedAndMultiplied(t *testing.T) {
 func TestEndIsForGood(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		end  func(l *lab)
+		end  func(l *testFunction)
 		want func(a lambda.Attempt) bool
 	}{
-		"killed":    {func(l *lab) { l.Kill() }, func(a lambda.Attempt) bool { return a.Killed && !a.TimedOut }},
-		"timed out": {func(*lab) { time.Sleep(301 * time.Second) }, func(a lambda.Attempt) bool { return a.TimedOut && !a.Killed }},
+		"killed":    {func(l *testFunction) { l.Kill() }, func(a lambda.Attempt) bool { return a.Killed && !a.TimedOut }},
+		"timed out": {func(*testFunction) { time.Sleep(301 * time.Second) }, func(a lambda.Attempt) bool { return a.TimedOut && !a.Killed }},
 	} {
 		harness.Run(t, name, func(t *testing.T) {
-			l := newLab(t, lambda.Config{RetryDelays: []time.Duration{}})
-			i := l.invoke("deaf")
+			l := newTestFunction(t, lambda.Config{RetryDelays: []time.Duration{}})
+			i := l.invoke("ignores its end")
 			time.Sleep(arrival)
 			test.end(l)
 			if a := i.Wait(); len(a) != 1 || !test.want(a[0]) {
@@ -241,7 +241,7 @@ func TestEndIsForGood(t *testing.T) {
 
 func TestKillSparesIdleInstances(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		l := newLab(t, lambda.Config{})
+		l := newTestFunction(t, lambda.Config{})
 		l.Kill() // nothing runs
 		l.invoke("ok").Wait()
 		l.Kill()
@@ -254,7 +254,7 @@ func TestKillSparesIdleInstances(t *testing.T) {
 // TestKilledIsRetried: what an instance could not end another one does a minute later.
 func TestKilledIsRetried(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		l := newLab(t, lambda.Config{})
+		l := newTestFunction(t, lambda.Config{})
 		begin := time.Now()
 		i := l.invoke("sleep")
 		time.Sleep(arrival)
@@ -281,7 +281,7 @@ func about(took, want time.Duration) bool { return took >= want && took < want+3
 
 func TestProgramConfigure(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
-		l := newLab(t, lambda.Config{Env: map[string]string{"COLOUR": "blue"}})
+		l := newTestFunction(t, lambda.Config{Env: map[string]string{"COLOUR": "blue"}})
 		running := l.invoke("sleep")
 		time.Sleep(arrival)
 		l.Configure(l.config(network.NewMemory(2), lambda.Config{Env: map[string]string{"COLOUR": "red"}}))
@@ -300,12 +300,12 @@ func TestProgramConfigure(t *testing.T) {
 func TestCloseEndsPrograms(t *testing.T) {
 	harness.Bubble(t, func(t *testing.T) {
 		var out buffer
-		l := newLab(t, lambda.Config{Log: &out})
+		l := newTestFunction(t, lambda.Config{Log: &out})
 		l.invoke("ok").Wait()
-		running, deaf, retrying := l.invoke("hang"), l.invoke("deaf"), l.invoke("fail")
+		running, ignoring, retrying := l.invoke("hang"), l.invoke("ignores its end"), l.invoke("fail")
 		time.Sleep(arrival)
 		l.Close()
-		for _, i := range []*lambda.Invocation{running, deaf} {
+		for _, i := range []*lambda.Invocation{running, ignoring} {
 			if a := i.Wait(); len(a) != 1 || !a[0].Killed {
 				t.Errorf("a running request: got %+v, want killed", a)
 			}

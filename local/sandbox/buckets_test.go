@@ -105,7 +105,7 @@ func (s *suite) putBucketPolicy(statement map[string]any) {
 	}
 }
 
-// wantNoObjects sees that a check has left neither a version nor an upload.
+// wantNoObjects checks that a check has left neither a version nor an upload.
 func (s *suite) wantNoObjects(name string) {
 	s.Helper()
 	versions, err := s.s3.ListObjectVersions(s.Context(), &s3.ListObjectVersionsInput{Bucket: &name})
@@ -222,7 +222,7 @@ func (s *suite) exampleFiles() map[string]bool {
 	return files
 }
 
-// wantRegistered sees that Bitmovin has the output of a stack, with the role.
+// wantRegistered checks that Bitmovin has the output of a stack, with the role.
 func (s *suite) wantRegistered(stack string) {
 	s.Helper()
 	s.api.View(func(state *bitmovin.State) {

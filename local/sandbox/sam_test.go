@@ -34,7 +34,7 @@ const (
 
 // TestSAM does what users do, with the real SAM CLI and AWS CLI, on an AWS that
 // nobody of this project wrote: it deploys, updates, is denied, pastes the fix,
-// and deletes, and sees that nothing is left. The steps build on each other.
+// and deletes, and checks that nothing is left. The steps build on each other.
 //
 // What it does not show is listed in docs/operations.md. sam local invoke, which
 // needs Docker, is not run.
@@ -122,7 +122,7 @@ func (s *suite) testValidate() {
 	}
 }
 
-// testBuild sees that SAM builds what make builds.
+// testBuild checks that SAM builds what make builds.
 func (s *suite) testBuild() {
 	s.run("make", "build")
 	s.run("sam", "build")
@@ -162,7 +162,7 @@ func (s *suite) deployOne(parameters ...string) string {
 	return s.run("sam", append([]string{"deploy", "--no-confirm-changeset", "--parameter-overrides", "BucketName=" + bucket}, parameters...)...)
 }
 
-// testZip sees that what Lambda got is what make builds, byte for byte.
+// testZip checks that what Lambda got is what make builds, byte for byte.
 func (s *suite) testZip() {
 	name := s.physicalID(providerStack, "ProviderFunction")
 	link := s.aws("lambda", "get-function", "--function-name", name, "--query", "Code.Location", "--output", "text")
@@ -345,7 +345,7 @@ func (s *suite) testMany() {
 	}
 }
 
-// testDelete deletes both stacks as SAM does, and sees that the account is empty.
+// testDelete deletes both stacks as SAM does, and checks that the account is empty.
 func (s *suite) testDelete() {
 	for _, args := range [][]string{{"delete", "--no-prompts"}, {"delete", "--no-prompts", "--config-env", "provider"}} {
 		s.Log(s.run("sam", args...))

@@ -227,7 +227,7 @@ func (s *suite) physicalID(stack, logical string) string {
 	return aws.ToString(out.StackResourceDetail.PhysicalResourceId)
 }
 
-// wantVerified sees that the access was verified, and that no check says
+// wantVerified checks that the access was verified, and that no check says
 // anything but PASS or what is wanted.
 func (s *suite) wantVerified(stack string, want map[string]string) {
 	s.Helper()

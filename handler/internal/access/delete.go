@@ -70,7 +70,7 @@ func (a *Access) nameOf(r *customresource.Request) string {
 }
 
 // remove deletes the role if it is the event's own, with its policies and what
-// an interrupted check left in the bucket, and sees that it is gone. While there
+// an interrupted check left in the bucket, and checks that it is gone. While there
 // is none it looks again for as long as doubt says. A Delete leaves a role that a
 // complete resource of the stack uses, as watch tells; it is nil where the stack has
 // given the role up.

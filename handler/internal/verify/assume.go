@@ -18,7 +18,7 @@ import (
 // sessionDuration is the shortest that STS gives.
 const sessionDuration = 15 * time.Minute
 
-// assertEvery is how often the caller sees that the role still trusts the function.
+// assertEvery is how often the caller checks that the role still trusts the function.
 const assertEvery = 5 * time.Second
 
 // errLost ends the repetition of a call, whatever the error behind it is.
@@ -26,7 +26,7 @@ var errLost = errors.New("the role is not to be assumed any more")
 
 // Assume assumes the role with its external id, as Bitmovin does, and reports
 // whether it could. After every few seconds of denial it calls reassert, by which
-// the caller sees that the role still trusts the function. An error of reassert
+// the caller checks that the role still trusts the function. An error of reassert
 // ends it and is returned.
 func (p *Probe) Assume(ctx context.Context, reassert func(context.Context) error) (bool, error) {
 	client := sts.NewFromConfig(p.cfg)

@@ -16,14 +16,14 @@ func (d *desk) snapshot() string {
 	return string(cloud) + string(api)
 }
 
-// A holding is how much an account holds of one kind.
-type holding struct {
+// An itemCount is how much an account holds of one kind.
+type itemCount struct {
 	kind  string
 	count int
 }
 
-// holdings counts all that a stack and its function may make, the bucket's included.
-func (d *desk) holdings(bucket string) (list []holding) {
+// inventory counts all that a stack and its function may make, the bucket's included.
+func (d *desk) inventory(bucket string) (list []itemCount) {
 	outputs := 0
 	d.api.View(func(s *bitmovin.State) { outputs = len(s.Outputs) })
 	d.cloud.View(func(s *aws.State) {
@@ -36,7 +36,7 @@ func (d *desk) holdings(bucket string) (list []holding) {
 				policies++
 			}
 		}
-		list = []holding{
+		list = []itemCount{
 			{"IAM roles", len(s.Roles)},
 			{"verifier statements in their trust policies", verifiers},
 			{"managed policies", policies},
