@@ -66,7 +66,7 @@ func Run(t *testing.T, h History, program lambda.Program) (r Result) {
 		for i, s := range h.Steps {
 			l.number = i + 1
 			if i == 0 || !h.Steps[i-1].Beside {
-				l.spared = l.undoes(h.Steps[i:])
+				l.noKills = l.undoes(h.Steps[i:])
 			}
 			l.step(s)
 			if !s.Beside {
@@ -95,9 +95,9 @@ type life struct {
 	narrow     bool
 	stacks     []*stack
 	pending    sync.WaitGroup
-	// spared: no function is killed, as that strikes all of them, and of the steps that
+	// noKills: no function is killed, as that strikes all of them, and of the steps that
 	// go on beside each other one is to be rolled back.
-	spared bool
+	noKills bool
 	// over: the mishaps of the steps that are not settled strike no more.
 	over *atomic.Bool
 	// lingers: since it was settled, a check was killed, and may have left the verifier
@@ -196,7 +196,7 @@ func (l *life) undoes(steps []Step) bool {
 func (l *life) step(s Step) {
 	st := l.stacks[s.Stack]
 	for _, m := range s.Mishaps {
-		if m.kills() && l.spared {
+		if m.kills() && l.noKills {
 			continue // what is delivered again while its stack rolls back is taken for the rollback's own
 		}
 		l.strike(m, s.Stack)

@@ -2,12 +2,9 @@ package access
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/awserr"
 	"github.com/bitmovin/bitmovin-export-access/handler/internal/eventual"
@@ -57,8 +54,7 @@ func (u *run) writeRole(ctx context.Context, open bool) (opened bool, err error)
 		u.r.Log.InfoContext(ctx, "role differs from what is wanted", "role", u.current.Name, "differences", names)
 	}
 	if changes.Boundary {
-		put := func(ctx context.Context) error { return u.roles.PutBoundary(ctx, u.want.Name, u.want.Boundary) }
-		if err := u.tolerate(u.write(ctx, put)); err != nil {
+		if err := u.tolerate(u.write(ctx, u.putBoundary)); err != nil {
 			return false, err
 		}
 	}
@@ -109,14 +105,12 @@ func (u *run) create(ctx context.Context, open bool) (exists bool, err error) {
 		err := u.roles.Create(ctx, u.want, trust, description)
 		// The function's own role, which the trust policy names, may be too new for
 		// IAM to know: then the document is malformed to it. So may the boundary be.
-		var malformed *types.MalformedPolicyDocumentException
-		if errors.As(err, &malformed) || role.IsNotFound(err) {
+		if role.IsMalformed(err) || role.IsNotFound(err) {
 			return u.began.Add(eventual.JustMade), err
 		}
 		return awserr.OwnDenialUntil(u.began, err), err
 	})
-	var taken *types.EntityAlreadyExistsException
-	if errors.As(err, &taken) {
+	if role.IsTaken(err) {
 		return true, u.loadExisting(ctx)
 	}
 	if err != nil {
@@ -155,8 +149,7 @@ func (u *run) loadExisting(ctx context.Context) error {
 	return u.validate(nil)
 }
 
-// writePermissions writes the permissions and tags: what is granted first, then what is
-// taken away, so that an export under way keeps one or the other.
+// writePermissions writes the permissions and tags.
 func (u *run) writePermissions(ctx context.Context) error {
 	grants, removals := u.roles.Writes(u.want, u.changes())
 	if err := u.writeAll(ctx, grants); err != nil {
@@ -175,6 +168,10 @@ func (u *run) writeAll(ctx context.Context, calls []func(context.Context) error)
 	return parallel.Try(ctx, calls...)
 }
 
+func (u *run) putBoundary(ctx context.Context) error {
+	return u.roles.PutBoundary(ctx, u.want.Name, u.want.Boundary)
+}
+
 // restoreBoundary puts back the boundary, without which the function may give the
 // role no permission, where the role has another. It reports whether it did.
 func (u *run) restoreBoundary(ctx context.Context, seen *role.Role) bool {
@@ -182,7 +179,7 @@ func (u *run) restoreBoundary(ctx context.Context, seen *role.Role) bool {
 		return false
 	}
 	u.r.Log.WarnContext(ctx, "the permissions boundary was changed meanwhile and is put back", "role", u.want.Name, "boundary", seen.Boundary)
-	if u.roles.PutBoundary(ctx, u.want.Name, u.want.Boundary) != nil {
+	if u.putBoundary(ctx) != nil {
 		return false
 	}
 	u.boundaryRestored.set(time.Now())

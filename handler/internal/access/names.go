@@ -48,7 +48,8 @@ func sameButPrefix(e cfn.Event, a, b string) bool {
 // where that begins with another prefix of the provider's besides.
 func (a *Access) derivedNameOf(r *customresource.Request) string {
 	name, id := derivedName(a.provider.RoleNamePrefix, r), r.PhysicalResourceID
-	if a.provider.checkName(id) == nil && sameButPrefix(r.Event, id, name) {
+	hash := name[len(name)-hashLength-1:] // with its hyphen; to derive it again costs time
+	if a.provider.checkName(id) == nil && strings.HasSuffix(id, hash) {
 		return id
 	}
 	return name

@@ -8,7 +8,7 @@ import (
 )
 
 // validate decides whether there is anything to be done, before the first write. A
-// rollback does not heed what is refused of the properties.
+// rollback ignores what is refused of the properties.
 func (u *run) validate(refused error) error {
 	switch {
 	case u.current != nil && !u.owns():

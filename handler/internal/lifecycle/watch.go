@@ -100,13 +100,7 @@ func (w *Watch) outlast(ctx context.Context, res resource) resource {
 	if !w.former(res) {
 		return res
 	}
-	began := time.Now()
-	_ = eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, _ error) {
-		if res = w.askResource(ctx, time.Time{}); w.former(res) {
-			until = began.Add(eventual.OtherIncarnation)
-		}
-		return until, nil
-	})
+	res = w.askWhile(ctx, w.former)
 	if w.former(res) {
 		w.r.Log.WarnContext(ctx, "the resource's status is not known: what an update has replaced is still being deleted")
 	}
@@ -135,8 +129,7 @@ func (w *Watch) confirm(ctx context.Context) bool {
 // id that is made up is nobody's; where the resource was complete once, it has the id that
 // its Create reported, whatever that looks like.
 func (w *Watch) foreign(res resource) bool {
-	completed := res.status == "CREATE_COMPLETE" || strings.HasPrefix(res.status, "UPDATE_")
-	if res.id == "" || w.own == "" || same(res.id, w.own) || !completed && MadeUp(w.r, res.id) {
+	if res.id == "" || w.own == "" || same(res.id, w.own) || !res.completed() && MadeUp(w.r, res.id) {
 		return false
 	}
 	return w.r.RequestType == cfn.RequestCreate || !same(res.id, w.r.PhysicalResourceID)
@@ -157,20 +150,31 @@ func (w *Watch) Uses(ctx context.Context, id string) bool {
 // UsesOnceCreated is [Watch.Uses] for an id that a Create may have yet to report: it
 // waits for one that is under way.
 func (w *Watch) UsesOnceCreated(ctx context.Context, id string) bool {
-	var res resource
+	creating := func(res resource) bool { return res.status == "CREATE_IN_PROGRESS" }
+	return w.askWhile(ctx, creating).lives(id)
+}
+
+// askWhile asks for the resource, and again while that is so, for as long as the status
+// may be another incarnation's.
+func (w *Watch) askWhile(ctx context.Context, so func(resource) bool) (res resource) {
 	began := time.Now()
 	_ = eventual.Repeat(ctx, func(ctx context.Context) (until time.Time, _ error) {
-		if res = w.askResource(ctx, time.Time{}); res.status == "CREATE_IN_PROGRESS" {
+		if res = w.askResource(ctx, time.Time{}); so(res) {
 			until = began.Add(eventual.OtherIncarnation)
 		}
 		return until, nil
 	})
-	return res.lives(id)
+	return res
 }
 
 // lives reports whether the resource lives and has the physical id.
 func (r resource) lives(id string) bool {
-	return same(r.id, id) && (r.status == "CREATE_COMPLETE" || strings.HasPrefix(r.status, "UPDATE_"))
+	return same(r.id, id) && r.completed()
+}
+
+// completed reports whether the resource lives, and was complete once.
+func (r resource) completed() bool {
+	return r.status == "CREATE_COMPLETE" || strings.HasPrefix(r.status, "UPDATE_")
 }
 
 func (w *Watch) askStack(ctx context.Context) (status string) {

@@ -31,12 +31,12 @@ func (g *Registry) delete(ctx context.Context, r *customresource.Request) error 
 	case err != nil:
 		return err
 	case lost:
-		return api.search(ctx, text("Name"), func(o *output) bool { return o.owner().owns(r.Event) && o.owner().RequestID == request })
+		return api.search(ctx, text("Name"), func(o owner) bool { return o.owns(r.Event) && o.RequestID == request })
 	case invented(r.Event):
 		// Which of the resource's Creates it was is not told: a later one may have
 		// registered the output that the stack uses now.
 		watch := lifecycle.NewWatch(g.stacks, r, "")
-		err := api.search(ctx, text("Name"), func(o *output) bool { return o.owner().owns(r.Event) && !watch.UsesOnceCreated(ctx, o.ID) })
+		err := api.search(ctx, text("Name"), func(o owner) bool { return o.owns(r.Event) && !watch.UsesOnceCreated(ctx, o.outputID) })
 		if refused(err) {
 			r.Log.WarnContext(ctx, "whether a cancelled Create left an output is not known", "error", err)
 			return nil
@@ -61,7 +61,7 @@ func (c *client) deleteOwn(ctx context.Context, r *customresource.Request) error
 
 // search removes outputs that a request without an answer may have made, or may
 // be making: what it does not find it looks for again.
-func (c *client) search(ctx context.Context, name string, wanted func(*output) bool) error {
+func (c *client) search(ctx context.Context, name string, wanted func(owner) bool) error {
 	began := time.Now()
 	return eventual.Repeat(ctx, func(ctx context.Context) (time.Time, error) {
 		found, err := c.remove(ctx, name, wanted)
@@ -72,12 +72,12 @@ func (c *client) search(ctx context.Context, name string, wanted func(*output) b
 	})
 }
 
-// remove deletes the outputs of that name that are wanted gone, and reports
+// remove deletes the outputs of that name whose owner is wanted, and reports
 // whether there were any.
-func (c *client) remove(ctx context.Context, name string, wanted func(*output) bool) (found bool, err error) {
+func (c *client) remove(ctx context.Context, name string, wanted func(owner) bool) (found bool, err error) {
 	all, err := c.named(ctx, name)
 	for _, o := range all {
-		if wanted(o) {
+		if wanted(o.owner()) {
 			found, err = true, errors.Join(err, c.delete(ctx, o.ID))
 		}
 	}

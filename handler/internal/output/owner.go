@@ -19,14 +19,17 @@ type owner struct {
 	Attempt string `json:"bitmovin-export-access:attempt"`
 	// Digest is that of the properties.
 	Digest string `json:"bitmovin-export-access:digest"`
+	// outputID is the output's, and not in its data.
+	outputID string
 }
 
-// owner reads the custom data, which may be anything. It is the zero owner of an
+// owner reads the custom data, which may be anything. It names no stack for an
 // output that somebody else made.
 func (o *output) owner() (own owner) {
 	if json.Unmarshal(o.CustomData, &own) != nil {
-		return owner{}
+		own = owner{}
 	}
+	own.outputID = o.ID
 	return own
 }
 

@@ -133,11 +133,11 @@ func (u *run) complete(ctx context.Context, o *output) (*output, error) {
 // Update keeps one with the wanted content: the one that it is about, or in a
 // rollback the one that it had before.
 func (u *run) find(ctx context.Context) (*output, error) {
-	wanted := func(o *output) bool { return o.owner().made(u.r.Event) }
+	wanted := func(o owner) bool { return o.made(u.r.Event) }
 	if u.r.RequestType == cfn.RequestUpdate {
-		wanted = func(o *output) bool { return o.owner().owns(u.r.Event) && o.owner().Digest == u.want.Digest }
+		wanted = func(o owner) bool { return o.owns(u.r.Event) && o.Digest == u.want.Digest }
 		now, err := u.present(ctx)
-		if err != nil || now != nil && wanted(now) {
+		if err != nil || now != nil && wanted(now.owner()) {
 			return now, err
 		}
 	}
@@ -156,13 +156,13 @@ func (u *run) present(ctx context.Context) (*output, error) {
 	return u.api.get(ctx, u.r.PhysicalResourceID)
 }
 
-// owned returns the outputs of that name that are wanted, the oldest first.
-func (u *run) owned(ctx context.Context, name string, wanted func(*output) bool) ([]*output, error) {
+// owned returns the outputs of that name whose owner is wanted, the oldest first.
+func (u *run) owned(ctx context.Context, name string, wanted func(owner) bool) ([]*output, error) {
 	found, err := u.api.named(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(o *output) bool { return !wanted(o) })
+	found = slices.DeleteFunc(found, func(o *output) bool { return !wanted(o.owner()) })
 	slices.SortFunc(found, age)
 	return found, nil
 }
@@ -211,7 +211,7 @@ func (u *run) settle(ctx context.Context, o *output) (*output, error) {
 	var err error
 	var state lifecycle.State
 	parallel.Do(ctx, func(ctx context.Context) {
-		all, err = u.owned(ctx, u.props.Name, func(o *output) bool { return o.owner().made(u.r.Event) })
+		all, err = u.owned(ctx, u.props.Name, func(o owner) bool { return o.made(u.r.Event) })
 	}, func(ctx context.Context) { state = u.watch.Ask(ctx) })
 	if err != nil {
 		return nil, err
@@ -247,7 +247,7 @@ func (u *run) stop(ctx context.Context, state lifecycle.State) error {
 	if standing == lifecycle.Overtaken && u.r.RequestType == cfn.RequestCreate {
 		return err // what it made lives on
 	}
-	_, removeErr := u.api.remove(ctx, u.props.Name, func(o *output) bool { return o.owner().made(u.r.Event) })
+	_, removeErr := u.api.remove(ctx, u.props.Name, func(o owner) bool { return o.made(u.r.Event) })
 	return errors.Join(err, removeErr)
 }
 
@@ -259,7 +259,7 @@ func (u *run) undo(ctx context.Context) {
 	}
 	ctx, cancel := customresource.CleanUp(ctx)
 	defer cancel()
-	_, err := u.api.remove(ctx, u.props.Name, func(o *output) bool { return o.owner().made(u.r.Event) && o.owner().Attempt == u.want.Attempt })
+	_, err := u.api.remove(ctx, u.props.Name, func(o owner) bool { return o.made(u.r.Event) && o.Attempt == u.want.Attempt })
 	if err != nil {
 		u.r.Log.WarnContext(ctx, "an output that was made for this request may be left until its Delete", "error", err)
 	}
@@ -270,7 +270,7 @@ func (u *run) undo(ctx context.Context) {
 // the event is CloudFormation's to delete.
 func (u *run) sweep(ctx context.Context, keep *output) {
 	name, _ := u.r.OldResourceProperties["Name"].(string)
-	before, err := u.owned(ctx, cmp.Or(name, u.props.Name), func(o *output) bool { return o.owner().owns(u.r.Event) })
+	before, err := u.owned(ctx, cmp.Or(name, u.props.Name), func(o owner) bool { return o.owns(u.r.Event) })
 	for _, o := range before {
 		if o.ID != keep.ID && o.ID != u.r.PhysicalResourceID {
 			err = errors.Join(err, u.api.delete(ctx, o.ID))

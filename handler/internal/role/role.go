@@ -1,6 +1,7 @@
 package role
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -41,6 +42,19 @@ type Policies struct {
 // IsNotFound goes by the code: CreateRole, which misses a boundary, has no type for it.
 func IsNotFound(err error) bool {
 	return awserr.HasCode(err, (&types.NoSuchEntityException{}).ErrorCode())
+}
+
+// IsTaken reports whether a role could not be made because there is one of the name.
+func IsTaken(err error) bool {
+	var taken *types.EntityAlreadyExistsException
+	return errors.As(err, &taken)
+}
+
+// IsMalformed reports whether IAM refused a policy document, such as one that names a
+// principal which IAM does not know.
+func IsMalformed(err error) bool {
+	var malformed *types.MalformedPolicyDocumentException
+	return errors.As(err, &malformed)
 }
 
 // SameName reports whether two role names are one to IAM.

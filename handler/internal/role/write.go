@@ -136,14 +136,8 @@ func (c *Client) Writes(d Desired, changes Changes) (grants, removals []func(con
 
 // Strip takes all permissions from the role, without which IAM does not delete it.
 func (c *Client) Strip(ctx context.Context, r *Role) error {
-	var calls []func(context.Context) error
-	for _, policy := range r.Inline {
-		calls = append(calls, func(ctx context.Context) error { return c.deletePolicy(ctx, r.Name, policy) })
-	}
-	for _, arn := range r.Attached {
-		calls = append(calls, func(ctx context.Context) error { return c.detach(ctx, r.Name, arn) })
-	}
-	return parallel.Try(ctx, calls...)
+	_, removals := c.Writes(Desired{Name: r.Name}, Changes{RemoveInline: r.Inline, Detach: r.Attached})
+	return parallel.Try(ctx, removals...)
 }
 
 // Delete deletes a role that has no permissions any more.
